@@ -1,0 +1,58 @@
+# `make demo` shows Acervo at work on a fresh machine; `make test` proves it. Everything installs into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help setup dev demo up test check protos lock bench torture clean
+
+BIN := .venv/bin
+LOCKS := $(wildcard requirements/*.txt)
+PORT_BASE ?= 8080
+DATA ?= data
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.run: setup.sh pyproject.toml requirements/run.txt requirements/pymupdf.txt
+	./setup.sh
+	@touch $@
+
+.venv/.dev: .venv/.run requirements/dev.txt
+	./setup.sh dev
+	@touch $@
+
+setup: .venv/.run ## what running needs
+dev: .venv/.dev ## what building and testing need, too
+
+demo: setup ## start everything, take samples/ in, search; ONCE=1 ends by itself
+	$(BIN)/python -m cli demo $(if $(ONCE),--once)
+
+up: setup ## start everything on DATA and PORT_BASE, until Ctrl-C
+	$(BIN)/acervo up --data $(DATA) --port-base $(PORT_BASE)
+
+test: check ## every check and every test
+	$(BIN)/pytest -q $(PYTEST)
+
+check: dev ## lint, types, floors, protos, sizes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code --path protos/acervo
+	$(BIN)/vulture
+	$(BIN)/pytest -q tests/shape
+
+protos: dev ## write generated/ from the contracts
+	$(BIN)/python protos/generate.py
+
+lock: dev ## bring the hash-locked requirements up to date with requirements/*.in
+	$(BIN)/python -m pip install --quiet uv
+	for name in run pymupdf dev; do $(BIN)/uv pip compile --quiet --no-header --generate-hashes \
+		--python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; done
+
+bench: dev ## the figures of docs/performance.md; needs ACERVO_TEST_DATA for the real documents
+	$(BIN)/python -m bench
+
+torture: dev ## kill every process again and again while documents come in
+	$(BIN)/python -m bench.torture
+
+clean: ## forget what was built; data stays
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,179 @@
+"""Files by content: a folder that holds every upload once, under the SHA-256 of its bytes.
+
+A file is written beside its place, forced to the disk, then renamed: what has a name is whole.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Self
+
+BUFFER_BYTES = 1 << 20
+STALE_UPLOAD_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes in the store, by content."""
+
+    sha256: str  # 64 lowercase hexadecimal digits
+    size_bytes: int
+
+
+class BlobFolder:
+    """The blob store of one machine. Any number of processes may write to it at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming = folder / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def begin(self) -> "BlobWriter":
+        """Start an upload."""
+        return BlobWriter(self, self._incoming / secrets.token_hex(16))
+
+    def path(self, sha256: str) -> Path:
+        """Where the bytes with this hash are, or would be."""
+        return self._folder / sha256[:2] / sha256
+
+    def has(self, blob: Blob) -> bool:
+        """Whether the bytes are there, with that size."""
+        try:
+            return self.path(blob.sha256).stat().st_size == blob.size_bytes
+        except FileNotFoundError:
+            return False
+
+    def free_bytes(self) -> int:
+        """What the disk has left."""
+        return shutil.disk_usage(self._folder).free
+
+    def keep(self, sha256: str) -> None:
+        """Mark the bytes as wanted now, so that a sweep leaves them alone. Raises FileNotFoundError."""
+        with self._guarded(fcntl.LOCK_SH):
+            os.utime(self.path(sha256))
+
+    def place(self, written: Path, blob: Blob) -> None:
+        """Give a written file its name; a file that was there before is the same and is kept."""
+        target = self.path(blob.sha256)
+        with self._guarded(fcntl.LOCK_SH):
+            if self.has(blob):
+                os.utime(target)
+                written.unlink()
+                return
+            target.parent.mkdir(exist_ok=True, mode=0o700)
+            written.rename(target)
+        sync_folder(target.parent)
+        sync_folder(self._folder)
+
+    def sweep(self, wanted: Callable[[str], bool], older_than_s: float) -> int:
+        """Remove old files that nobody wants, and uploads that broke off; returns how many.
+
+        `wanted(sha256)` is asked while no writer can place or keep a file, so a file wanted again is never lost.
+        """
+        removed = 0
+        limit = time.time() - older_than_s
+        for path in list(self.files()):
+            with self._guarded(fcntl.LOCK_EX):
+                if path.exists() and path.stat().st_mtime < limit and not wanted(path.name):
+                    path.unlink()
+                    removed += 1
+        stale = time.time() - STALE_UPLOAD_S
+        for path in self._incoming.iterdir():
+            if path.stat().st_mtime < stale:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def files(self) -> Iterator[Path]:
+        """Every stored file; its name is its hash."""
+        return self._folder.glob("[0-9a-f][0-9a-f]/*")
+
+    def incoming(self) -> list[Path]:
+        """Uploads under way, and such as broke off."""
+        return list(self._incoming.iterdir())
+
+    @contextmanager
+    def _guarded(self, mode: int) -> Iterator[None]:
+        with (self._folder / ".guard").open("wb") as guard:
+            fcntl.flock(guard, mode)
+            yield
+
+
+class BlobWriter:
+    """One upload. Call `finish`, or `abort`: as an asynchronous context manager it aborts what was not finished."""
+
+    def __init__(self, folder: BlobFolder, path: Path) -> None:
+        self._folder = folder
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self._hash = hashlib.sha256()
+        self._buffer = bytearray()
+        self._flushing: asyncio.Future[None] | None = None
+        self.size_bytes = 0
+
+    async def write(self, piece: bytes) -> None:
+        """Add bytes. Raises OSError where the disk fails."""
+        self.size_bytes += len(piece)
+        self._buffer += piece
+        if len(self._buffer) >= BUFFER_BYTES:
+            self._flushing = asyncio.ensure_future(asyncio.to_thread(self._flush))
+            await asyncio.shield(self._flushing)
+
+    def sha256(self) -> str:
+        """The hash of everything that was written, in hexadecimal digits."""
+        if self._buffer:
+            self._flush()
+        return self._hash.hexdigest()
+
+    async def finish(self) -> Blob:
+        """Force the bytes to the disk and give them their name. Raises OSError."""
+        return await asyncio.to_thread(self._finish)
+
+    async def abort(self) -> None:
+        """Forget the upload. Does nothing after `finish`."""
+        if self._flushing is not None:
+            await asyncio.wait([self._flushing])  # a cancelled write goes on in its thread
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.abort()
+
+    def _finish(self) -> Blob:
+        self._flush()
+        assert self._file is not None  # noqa: S101 - _flush has opened it
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        blob = Blob(self._hash.hexdigest(), self.size_bytes)
+        self._folder.place(self._path, blob)
+        self._file = None
+        return blob
+
+    def _flush(self) -> None:
+        if self._file is None:
+            self._file = self._path.open("xb")
+        self._file.write(self._buffer)
+        self._hash.update(self._buffer)
+        self._buffer.clear()
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's entries to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
