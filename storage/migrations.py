@@ -41,12 +41,14 @@ def migrate(database_path: Path, script_location: Path, target: str) -> None:
         present = _revision(database_path, known)
         if present == target:
             return
-        with connection:
-            connection.execute(_render(script_location, present, target))
-            _remember(connection, target)
-            broken = connection.execute("PRAGMA foreign_key_check").fetchall()
-            if broken:
-                raise apsw.ConstraintError(f"the migration to {target} breaks foreign keys: {broken[:5]}")
+        sql = _render(script_location, present, target)
+        connection.execute("BEGIN EXCLUSIVE")  # closing the connection before COMMIT undoes everything
+        connection.execute(sql)
+        _remember(connection, target)
+        broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise apsw.ConstraintError(f"the migration to {target} breaks foreign keys: {broken[:5]}")
+        connection.execute("COMMIT")
 
 
 def revisions(script_location: Path) -> list[str]:

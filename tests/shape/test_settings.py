@@ -15,8 +15,7 @@ def test_the_example_explains_every_setting() -> None:
 
 
 def test_every_setting_is_read() -> None:
-    code = "".join(
-        path.read_text() for folder in ("gateway", "rag_server", "cli", "serving", "tests") for path in (ROOT / folder).rglob("*.py")
-    )
+    folders = ("gateway", "rag_server", "cli", "serving", "tests")
+    code = "".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py"))
     for name in KNOWN:
         assert re.search(rf'"({name}|{name.removeprefix("ACERVO_")})"', code), name
