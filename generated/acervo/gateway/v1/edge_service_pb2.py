@@ -27,7 +27,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$acervo/gateway/v1/edge_service.proto\x12\x11\x61\x63\x65rvo.gateway.v1\x1a\"acervo/rag/v1/system_service.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"\x14\n\x12GetLivenessRequest\"%\n\x13GetLivenessResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\"\x15\n\x13GetReadinessRequest\"T\n\x14GetReadinessResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12,\n\ncomponents\x18\x02 \x03(\x0b\x32\x18.acervo.rag.v1.Component\"\x13\n\x11GetOpenApiRequest2\xe3\x02\n\x0b\x45\x64geService\x12u\n\x0bGetLiveness\x12%.acervo.gateway.v1.GetLivenessRequest\x1a&.acervo.gateway.v1.GetLivenessResponse\"\x17\x90\x02\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/health/live\x12y\n\x0cGetReadiness\x12&.acervo.gateway.v1.GetReadinessRequest\x1a\'.acervo.gateway.v1.GetReadinessResponse\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/health/ready\x12\x62\n\nGetOpenApi\x12$.acervo.gateway.v1.GetOpenApiRequest\x1a\x14.google.api.HttpBody\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/openapi.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$acervo/gateway/v1/edge_service.proto\x12\x11\x61\x63\x65rvo.gateway.v1\x1a\"acervo/rag/v1/system_service.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"\x14\n\x12GetLivenessRequest\"%\n\x13GetLivenessResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\"\x15\n\x13GetReadinessRequest\"T\n\x14GetReadinessResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12,\n\ncomponents\x18\x02 \x03(\x0b\x32\x18.acervo.rag.v1.Component\"\x13\n\x11GetOpenApiRequest\"8\n\x12GetOpenApiResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody2\xfa\x02\n\x0b\x45\x64geService\x12u\n\x0bGetLiveness\x12%.acervo.gateway.v1.GetLivenessRequest\x1a&.acervo.gateway.v1.GetLivenessResponse\"\x17\x90\x02\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/health/live\x12y\n\x0cGetReadiness\x12&.acervo.gateway.v1.GetReadinessRequest\x1a\'.acervo.gateway.v1.GetReadinessResponse\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/health/ready\x12y\n\nGetOpenApi\x12$.acervo.gateway.v1.GetOpenApiRequest\x1a%.acervo.gateway.v1.GetOpenApiResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\r/openapi.jsonb\x04\x62odyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EDGESERVICE'].methods_by_name['GetReadiness']._loaded_options = None
   _globals['_EDGESERVICE'].methods_by_name['GetReadiness']._serialized_options = b'\220\002\001\202\323\344\223\002\017\022\r/health/ready'
   _globals['_EDGESERVICE'].methods_by_name['GetOpenApi']._loaded_options = None
-  _globals['_EDGESERVICE'].methods_by_name['GetOpenApi']._serialized_options = b'\220\002\001\202\323\344\223\002\017\022\r/openapi.json'
+  _globals['_EDGESERVICE'].methods_by_name['GetOpenApi']._serialized_options = b'\220\002\001\202\323\344\223\002\025\022\r/openapi.jsonb\004body'
   _globals['_GETLIVENESSREQUEST']._serialized_start=152
   _globals['_GETLIVENESSREQUEST']._serialized_end=172
   _globals['_GETLIVENESSRESPONSE']._serialized_start=174
@@ -50,6 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETREADINESSRESPONSE']._serialized_end=320
   _globals['_GETOPENAPIREQUEST']._serialized_start=322
   _globals['_GETOPENAPIREQUEST']._serialized_end=341
-  _globals['_EDGESERVICE']._serialized_start=344
-  _globals['_EDGESERVICE']._serialized_end=699
+  _globals['_GETOPENAPIRESPONSE']._serialized_start=343
+  _globals['_GETOPENAPIRESPONSE']._serialized_end=399
+  _globals['_EDGESERVICE']._serialized_start=402
+  _globals['_EDGESERVICE']._serialized_end=780
 # @@protoc_insertion_point(module_scope)

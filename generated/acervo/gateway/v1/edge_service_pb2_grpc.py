@@ -4,7 +4,6 @@ import grpc
 import warnings
 
 from acervo.gateway.v1 import edge_service_pb2 as acervo_dot_gateway_dot_v1_dot_edge__service__pb2
-from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -49,7 +48,7 @@ class EdgeServiceStub:
         self.GetOpenApi = channel.unary_unary(
                 '/acervo.gateway.v1.EdgeService/GetOpenApi',
                 request_serializer=acervo_dot_gateway_dot_v1_dot_edge__service__pb2.GetOpenApiRequest.SerializeToString,
-                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                response_deserializer=acervo_dot_gateway_dot_v1_dot_edge__service__pb2.GetOpenApiResponse.FromString,
                 _registered_method=True)
 
 
@@ -94,7 +93,7 @@ def add_EdgeServiceServicer_to_server(servicer, server):
             'GetOpenApi': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOpenApi,
                     request_deserializer=acervo_dot_gateway_dot_v1_dot_edge__service__pb2.GetOpenApiRequest.FromString,
-                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+                    response_serializer=acervo_dot_gateway_dot_v1_dot_edge__service__pb2.GetOpenApiResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,7 +177,7 @@ class EdgeService:
             target,
             '/acervo.gateway.v1.EdgeService/GetOpenApi',
             acervo_dot_gateway_dot_v1_dot_edge__service__pb2.GetOpenApiRequest.SerializeToString,
-            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            acervo_dot_gateway_dot_v1_dot_edge__service__pb2.GetOpenApiResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,7 +5,6 @@ isort:skip_file
 
 from acervo.gateway.v1 import edge_service_pb2 as _edge_service_pb2
 from collections import abc as _abc
-from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -38,7 +37,7 @@ class EdgeServiceStub:
     """Says that the gateway runs. It does not look further: restart what does not answer."""
     GetReadiness: _grpc.UnaryUnaryMultiCallable[_edge_service_pb2.GetReadinessRequest, _edge_service_pb2.GetReadinessResponse]
     """Says whether uploads and searches are served; over HTTP with 200 or 503."""
-    GetOpenApi: _grpc.UnaryUnaryMultiCallable[_edge_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]
+    GetOpenApi: _grpc.UnaryUnaryMultiCallable[_edge_service_pb2.GetOpenApiRequest, _edge_service_pb2.GetOpenApiResponse]
     """Returns the description of the HTTP interface, OpenAPI 3.1 in JSON."""
 
 @_typing.type_check_only
@@ -50,7 +49,7 @@ class EdgeServiceAsyncStub(EdgeServiceStub):
     """Says that the gateway runs. It does not look further: restart what does not answer."""
     GetReadiness: _aio.UnaryUnaryMultiCallable[_edge_service_pb2.GetReadinessRequest, _edge_service_pb2.GetReadinessResponse]  # type: ignore[assignment]
     """Says whether uploads and searches are served; over HTTP with 200 or 503."""
-    GetOpenApi: _aio.UnaryUnaryMultiCallable[_edge_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    GetOpenApi: _aio.UnaryUnaryMultiCallable[_edge_service_pb2.GetOpenApiRequest, _edge_service_pb2.GetOpenApiResponse]  # type: ignore[assignment]
     """Returns the description of the HTTP interface, OpenAPI 3.1 in JSON."""
 
 class EdgeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -77,7 +76,7 @@ class EdgeServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _edge_service_pb2.GetOpenApiRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
+    ) -> _typing.Union[_edge_service_pb2.GetOpenApiResponse, _abc.Awaitable[_edge_service_pb2.GetOpenApiResponse]]:
         """Returns the description of the HTTP interface, OpenAPI 3.1 in JSON."""
 
 def add_EdgeServiceServicer_to_server(servicer: EdgeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

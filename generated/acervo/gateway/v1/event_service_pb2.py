@@ -27,7 +27,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%acervo/gateway/v1/event_service.proto\x12\x11\x61\x63\x65rvo.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"C\n\x16StreamJobEventsRequest\x12)\n\x04name\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^jobs/[0-9a-f-]{36}$2\x92\x01\n\x0c\x45ventService\x12\x81\x01\n\x0fStreamJobEvents\x12).acervo.gateway.v1.StreamJobEventsRequest\x1a\x14.google.api.HttpBody\"+\x90\x02\x01\x82\xd3\xe4\x93\x02\"\x12 /api/v1/rag/{name=jobs/*}/events0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%acervo/gateway/v1/event_service.proto\x12\x11\x61\x63\x65rvo.gateway.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\"C\n\x16StreamJobEventsRequest\x12)\n\x04name\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^jobs/[0-9a-f-]{36}$\"=\n\x17StreamJobEventsResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody2\xae\x01\n\x0c\x45ventService\x12\x9d\x01\n\x0fStreamJobEvents\x12).acervo.gateway.v1.StreamJobEventsRequest\x1a*.acervo.gateway.v1.StreamJobEventsResponse\"1\x90\x02\x01\x82\xd3\xe4\x93\x02(\x12 /api/v1/rag/{name=jobs/*}/eventsb\x04\x62ody0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,9 +37,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMJOBEVENTSREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_STREAMJOBEVENTSREQUEST'].fields_by_name['name']._serialized_options = b'\272H\030r\0262\024^jobs/[0-9a-f-]{36}$'
   _globals['_EVENTSERVICE'].methods_by_name['StreamJobEvents']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['StreamJobEvents']._serialized_options = b'\220\002\001\202\323\344\223\002\"\022 /api/v1/rag/{name=jobs/*}/events'
+  _globals['_EVENTSERVICE'].methods_by_name['StreamJobEvents']._serialized_options = b'\220\002\001\202\323\344\223\002(\022 /api/v1/rag/{name=jobs/*}/eventsb\004body'
   _globals['_STREAMJOBEVENTSREQUEST']._serialized_start=146
   _globals['_STREAMJOBEVENTSREQUEST']._serialized_end=213
-  _globals['_EVENTSERVICE']._serialized_start=216
-  _globals['_EVENTSERVICE']._serialized_end=362
+  _globals['_STREAMJOBEVENTSRESPONSE']._serialized_start=215
+  _globals['_STREAMJOBEVENTSRESPONSE']._serialized_end=276
+  _globals['_EVENTSERVICE']._serialized_start=279
+  _globals['_EVENTSERVICE']._serialized_end=453
 # @@protoc_insertion_point(module_scope)

@@ -4,7 +4,6 @@ import grpc
 import warnings
 
 from acervo.gateway.v1 import event_service_pb2 as acervo_dot_gateway_dot_v1_dot_event__service__pb2
-from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -39,7 +38,7 @@ class EventServiceStub:
         self.StreamJobEvents = channel.unary_stream(
                 '/acervo.gateway.v1.EventService/StreamJobEvents',
                 request_serializer=acervo_dot_gateway_dot_v1_dot_event__service__pb2.StreamJobEventsRequest.SerializeToString,
-                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                response_deserializer=acervo_dot_gateway_dot_v1_dot_event__service__pb2.StreamJobEventsResponse.FromString,
                 _registered_method=True)
 
 
@@ -64,7 +63,7 @@ def add_EventServiceServicer_to_server(servicer, server):
             'StreamJobEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamJobEvents,
                     request_deserializer=acervo_dot_gateway_dot_v1_dot_event__service__pb2.StreamJobEventsRequest.FromString,
-                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+                    response_serializer=acervo_dot_gateway_dot_v1_dot_event__service__pb2.StreamJobEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -94,7 +93,7 @@ class EventService:
             target,
             '/acervo.gateway.v1.EventService/StreamJobEvents',
             acervo_dot_gateway_dot_v1_dot_event__service__pb2.StreamJobEventsRequest.SerializeToString,
-            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            acervo_dot_gateway_dot_v1_dot_event__service__pb2.StreamJobEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

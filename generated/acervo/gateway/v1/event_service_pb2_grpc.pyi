@@ -5,7 +5,6 @@ isort:skip_file
 
 from acervo.gateway.v1 import event_service_pb2 as _event_service_pb2
 from collections import abc as _abc
-from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -34,7 +33,7 @@ class EventServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventServiceAsyncStub: ...
-    StreamJobEvents: _grpc.UnaryStreamMultiCallable[_event_service_pb2.StreamJobEventsRequest, _httpbody_pb2.HttpBody]
+    StreamJobEvents: _grpc.UnaryStreamMultiCallable[_event_service_pb2.StreamJobEventsRequest, _event_service_pb2.StreamJobEventsResponse]
     """Streams the life of a job as server-sent events until it has ended.
 
     Each event is `event: job` with the job's revision as `id:` and the Job as JSON in `data:`; a comment keeps the
@@ -47,7 +46,7 @@ class EventServiceAsyncStub(EventServiceStub):
     """Streams events to browsers."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    StreamJobEvents: _aio.UnaryStreamMultiCallable[_event_service_pb2.StreamJobEventsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    StreamJobEvents: _aio.UnaryStreamMultiCallable[_event_service_pb2.StreamJobEventsRequest, _event_service_pb2.StreamJobEventsResponse]  # type: ignore[assignment]
     """Streams the life of a job as server-sent events until it has ended.
 
     Each event is `event: job` with the job's revision as `id:` and the Job as JSON in `data:`; a comment keeps the
@@ -63,7 +62,7 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _event_service_pb2.StreamJobEventsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+    ) -> _typing.Union[_abc.Iterator[_event_service_pb2.StreamJobEventsResponse], _abc.AsyncIterator[_event_service_pb2.StreamJobEventsResponse]]:
         """Streams the life of a job as server-sent events until it has ended.
 
         Each event is `event: job` with the job's revision as `id:` and the Job as JSON in `data:`; a comment keeps the

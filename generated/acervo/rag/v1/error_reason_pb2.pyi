@@ -34,6 +34,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The bytes that came are not those announced: size or SHA-256 differ; nothing was kept."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 5
     """The request id was used before for an upload of another document."""
+    ERROR_REASON_ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 6
+    """No part of the HTTP interface has this path and verb."""
     ERROR_REASON_JOB_NOT_FOUND: _ErrorReason.ValueType  # 10
     """There is no such job."""
     ERROR_REASON_DOCUMENT_NOT_FOUND: _ErrorReason.ValueType  # 11
@@ -62,6 +64,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The store cannot be read or written now."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 44
     """The server is at fault; the request id leads to the cause in its log."""
+    ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 45
+    """The call took longer than it may."""
     ERROR_REASON_NO_TEXT: _ErrorReason.ValueType  # 60
     """The file has no text: it is empty or made of pictures only."""
     ERROR_REASON_ENCRYPTED: _ErrorReason.ValueType  # 61
@@ -102,6 +106,8 @@ ERROR_REASON_UPLOAD_MISMATCH: ErrorReason.ValueType  # 4
 """The bytes that came are not those announced: size or SHA-256 differ; nothing was kept."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 5
 """The request id was used before for an upload of another document."""
+ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 6
+"""No part of the HTTP interface has this path and verb."""
 ERROR_REASON_JOB_NOT_FOUND: ErrorReason.ValueType  # 10
 """There is no such job."""
 ERROR_REASON_DOCUMENT_NOT_FOUND: ErrorReason.ValueType  # 11
@@ -130,6 +136,8 @@ ERROR_REASON_STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 43
 """The store cannot be read or written now."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 44
 """The server is at fault; the request id leads to the cause in its log."""
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 45
+"""The call took longer than it may."""
 ERROR_REASON_NO_TEXT: ErrorReason.ValueType  # 60
 """The file has no text: it is empty or made of pictures only."""
 ERROR_REASON_ENCRYPTED: ErrorReason.ValueType  # 61
