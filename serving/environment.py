@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from serving.errors import Unusable
+
 PREFIX = "ACERVO_"
 MAX_PORT = 65_535
 
@@ -29,7 +31,7 @@ KNOWN = frozenset(
 )
 
 
-class SettingsError(Exception):
+class SettingsError(Unusable):
     """The environment holds a setting that cannot be used."""
 
 

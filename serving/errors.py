@@ -15,6 +15,10 @@ Anything else that is raised becomes INTERNAL with its text hidden.
 from typing import ClassVar
 
 
+class Unusable(Exception):
+    """The program cannot run with what it was given: an operator has to mend it. The message says what to do."""
+
+
 class ServiceError(Exception):
     """The call failed."""
 

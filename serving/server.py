@@ -1,7 +1,6 @@
 """A grpc.aio server with the habits of every Acervo service, from start to a clean end."""
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from serving import logs
+from serving.errors import Unusable
 
 LOG = logs.get(__name__)
 DRAIN_S = 2.0  # load balancers look once a second
@@ -28,7 +28,7 @@ OPTIONS = (
 )
 
 
-class PortTaken(Exception):
+class PortTaken(Unusable):
     """The address cannot be listened on."""
 
 
@@ -71,12 +71,3 @@ def bind(address: str, interceptors: Sequence[grpc.aio.ServerInterceptor], servi
         told = f"cannot listen on {address}: another program does, or the address is not this machine's"
         raise PortTaken(told) from error
     return Server(server, checks, port)
-
-
-def stop_requested() -> asyncio.Event:
-    """An event that SIGTERM or SIGINT sets."""
-    event = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, event.set)
-    return event

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import apsw
 
+from serving.errors import Unusable
 from storage.sqlite import BUSY_TIMEOUT_MS
 
 BEFORE_THE_FIRST = "base"
 
 
-class NewerDatabase(Exception):
+class NewerDatabase(Unusable):
     """The database was written by a newer version of this program."""
 
 

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 import apsw
 
-from serving.errors import Unavailable
+from serving.errors import Unavailable, Unusable
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -33,7 +33,7 @@ class StorageUnavailable(Unavailable):
     reason = "STORAGE_UNAVAILABLE"
 
 
-class OutdatedSqlite(Exception):
+class OutdatedSqlite(Unusable):
     """The SQLite library is too old to be trusted with two processes on one file."""
 
 

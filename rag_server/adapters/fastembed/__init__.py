@@ -1,0 +1,1 @@
+"""Embedding through fastembed, always from files that are on this machine."""

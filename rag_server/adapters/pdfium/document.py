@@ -1,0 +1,100 @@
+"""PDF through PDFium. It tells characters and their boxes; lines and blocks are found here."""
+
+import re
+from ctypes import c_double
+
+import pypdfium2
+from pypdfium2 import raw
+
+from rag_server.adapters.parsing.reading import Source
+from rag_server.adapters.parsing.refusals import Refusal, Refused
+from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, iso_date
+
+_LINE = re.compile(r"[^\r\n]+")
+# The mark that PDFium leaves where it takes a hyphen at a line's end for a division.
+_DIVISION_MARKS = str.maketrans({"\x02": "-", "\ufffe": "-"})
+_MAX_OUTLINE_DEPTH = 9
+_MAX_OUTLINE_ENTRIES = 20_000
+# In line heights: lines farther apart than this begin a new block.
+_BLOCK_GAP = 0.7
+
+
+class PdfiumDocument:
+    """An open PDF; see PdfDocument."""
+
+    def __init__(self, source: Source) -> None:
+        source.file.seek(0)
+        try:
+            self._document = pypdfium2.PdfDocument(source.file)
+        except pypdfium2.PdfiumError as error:
+            if error.err_code == raw.FPDF_ERR_PASSWORD:
+                raise Refused(Refusal.ENCRYPTED) from error
+            raise
+        self.facts = PdfFacts(len(self._document), self._properties(), self._outline())
+
+    def layout(self, page_number: int) -> PageLayout:
+        page = self._document[page_number - 1]
+        text_page = page.get_textpage()
+        try:
+            text = text_page.get_text_range().translate(_DIVISION_MARKS)
+            height = page.get_height()
+            # Characters that PDFium leaves out of the text would shift every place after them.
+            has_places = len(text) == text_page.count_chars()
+            lines = [
+                _line(text_page, match, height) if has_places else Line(match.group(), 0, 0, len(match.group()), 0)
+                for match in _LINE.finditer(text)
+                if match.group().strip()
+            ]
+        finally:
+            text_page.close()
+            page.close()
+        return PageLayout(_blocks(lines), height) if has_places else PageLayout([lines])
+
+    def _properties(self) -> dict[str, str]:
+        metadata = self._document.get_metadata_dict()
+        return {
+            "title": metadata.get("Title", ""),
+            "author": metadata.get("Author", ""),
+            "created": iso_date(metadata.get("CreationDate", "")),
+            "modified": iso_date(metadata.get("ModDate", "")),
+        }
+
+    def _outline(self) -> list[OutlineEntry]:
+        entries: list[OutlineEntry] = []
+        for bookmark in self._document.get_toc(max_depth=_MAX_OUTLINE_DEPTH):
+            destination = bookmark.get_dest()
+            index = destination.get_index() if destination else None
+            if index is not None:
+                entries.append(OutlineEntry(bookmark.level + 1, bookmark.get_title(), index + 1))
+            if len(entries) >= _MAX_OUTLINE_ENTRIES:
+                break
+        return entries
+
+
+def _line(text_page: pypdfium2.PdfTextPage, match: re.Match[str], height: float) -> Line:
+    stripped = match.group().rstrip()
+    start = match.start() + len(stripped) - len(stripped.lstrip())
+    left, bottom, _, top = _char_box(text_page, start)
+    _, last_bottom, right, last_top = _char_box(text_page, match.start() + len(stripped) - 1)
+    size = raw.FPDFText_GetFontSize(text_page.raw, start)
+    return Line(match.group(), left, height - max(top, last_top), right, height - min(bottom, last_bottom), size)
+
+
+def _char_box(text_page: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float, float]:
+    left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
+    raw.FPDFText_GetCharBox(text_page.raw, index, left, right, bottom, top)
+    return left.value, bottom.value, right.value, top.value
+
+
+def _blocks(lines: list[Line]) -> list[list[Line]]:
+    blocks: list[list[Line]] = []
+    previous: Line | None = None
+    for line in lines:
+        tallest = max(line.y1 - line.y0, line.size)
+        goes_on = previous is not None and -tallest < line.y0 - previous.y1 < _BLOCK_GAP * tallest
+        if goes_on:
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+        previous = line
+    return blocks

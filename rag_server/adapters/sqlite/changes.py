@@ -1,0 +1,88 @@
+"""The change log: its one way of growing, and what its followers read."""
+
+# ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
+
+from collections.abc import Sequence
+
+import apsw
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_server.adapters.sqlite.rows import (
+    PASSAGE_COLUMNS,
+    change_from_row,
+    indexed_chunk_from_row,
+    passage_from_row,
+    to_json,
+)
+from rag_server.domain.document import Change, ChangeKind, IndexedChunk, Passage
+from storage.sqlite import Database
+
+LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM change"
+
+# The number is taken inside the writing transaction, so an undone one leaves no gap.
+_APPEND = f"""
+INSERT INTO change (sequence, kind, collection, document_id, version_id, change_time)
+VALUES (({LAST_SEQUENCE}) + 1, ?, ?, ?, ?, ?) RETURNING sequence
+"""
+
+_CHANGES = """
+SELECT sequence, kind, collection, document_id, version_id FROM change WHERE sequence > ? ORDER BY sequence LIMIT ?
+"""
+
+_CHUNKS_OF = """
+SELECT c.chunk_id, c.collection, d.document_id, c.text, c.headings,
+  coalesce(nullif(json_extract(v.properties, '$.title'), ''), v.file_name), c.vector
+FROM document d JOIN version v ON v.version_id = d.current_version_id JOIN chunk c ON c.version_id = v.version_id
+WHERE d.current_version_id = ? ORDER BY c.ordinal
+"""
+
+_CURRENT_CHUNK_IDS = """
+SELECT c.chunk_id FROM document d JOIN chunk c ON c.version_id = d.current_version_id ORDER BY c.chunk_id
+"""
+
+_PASSAGES = f"""
+SELECT {PASSAGE_COLUMNS} FROM chunk c JOIN document d ON d.current_version_id = c.version_id
+JOIN version v ON v.version_id = c.version_id WHERE c.chunk_id IN (SELECT value FROM json_each(?))
+"""
+
+
+def append_change(connection: apsw.Connection, kind: ChangeKind, what: tuple[str, str, int], now: float) -> int:
+    """Add an entry for `what`: collection, document id, version id. Returns its sequence."""
+    return int(connection.execute(_APPEND, (kind, *what, now)).get)
+
+
+class SqliteChangeLog:
+    """Implements the port ChangeLog: everything runs in the caller's thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def last_sequence(self) -> int:
+        return self._database.read_here(lambda connection: int(connection.execute(LAST_SEQUENCE).get))
+
+    def changes(self, after: int, limit: int) -> list[Change]:
+        def work(connection: apsw.Connection) -> list[Change]:
+            return [change_from_row(row) for row in connection.execute(_CHANGES, (after, limit))]
+
+        return self._database.read_here(work)
+
+    def chunks_of(self, version_id: int) -> list[IndexedChunk]:
+        def work(connection: apsw.Connection) -> list[IndexedChunk]:
+            return [indexed_chunk_from_row(row) for row in connection.execute(_CHUNKS_OF, (version_id,))]
+
+        return self._database.read_here(work)
+
+    def current_chunk_ids(self) -> NDArray[np.int64]:
+        def work(connection: apsw.Connection) -> NDArray[np.int64]:
+            return np.fromiter((row[0] for row in connection.execute(_CURRENT_CHUNK_IDS)), np.int64)
+
+        return self._database.read_here(work)
+
+    def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
+        def work(connection: apsw.Connection) -> dict[int, Passage]:
+            wanted = to_json([int(chunk_id) for chunk_id in chunk_ids])
+            found = (passage_from_row(row) for row in connection.execute(_PASSAGES, (wanted,)))
+            return {passage.chunk_id: passage for passage in found}
+
+        return self._database.read_here(work)

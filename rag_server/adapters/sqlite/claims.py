@@ -1,0 +1,91 @@
+"""What ends a claim, and what a job leaves behind: shared by those who ask and the worker."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from rag_server.adapters.sqlite.rows import failure_to_json, to_json
+from rag_server.domain.failure import Failure, FailureReason
+from rag_server.domain.job import MAX_CRASHES, Claim, JobState
+from rag_server.ports import LeaseLost
+
+_CLAIMED = """
+SELECT state, cancel_requested, sequence, update_time FROM job WHERE job_id = :job_id AND fence = :fence
+"""
+
+# A job that is to be cancelled anyway is not queued again.
+_CRASHED = """
+UPDATE job SET
+  crashes = crashes + 1,
+  state = CASE WHEN cancel_requested THEN 'CANCELLED' WHEN crashes + 1 >= :max_crashes THEN 'DEAD' ELSE 'QUEUED' END,
+  failure = CASE WHEN NOT cancel_requested AND crashes + 1 >= :max_crashes THEN :failure END,
+  end_time = CASE WHEN cancel_requested OR crashes + 1 >= :max_crashes THEN :now END,
+  slot = NULL, lease_end = NULL, progress = '{}', revision = revision + 1, update_time = :now
+WHERE state = 'RUNNING' AND
+"""
+
+_RETIRE_STAGED = """
+UPDATE version SET state = 'RETIRED' WHERE state = 'STAGED' AND job_id IN (SELECT value FROM json_each(?))
+"""
+
+# A condition on a row of `job`: a later upload is published, or the document was deleted after the job was asked for.
+SUPERSEDED = """(
+  EXISTS (SELECT 1 FROM document d WHERE d.collection = job.collection AND d.document_key = job.document_key
+          AND d.admission > job.admission)
+  OR EXISTS (SELECT 1 FROM tombstone t WHERE t.collection = job.collection AND t.document_key IN (job.document_key, '')
+             AND t.admission >= job.admission)
+)"""
+
+# A condition on a row of `job`.
+OPEN = "state IN ('QUEUED', 'RUNNING')"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """The row of a job under the claim's own fence; it may have ended since."""
+
+    state: JobState
+    cancel_requested: bool
+    sequence: int
+    update_time: float
+
+    def left_now(self, states: frozenset[JobState], now: float) -> bool:
+        """Whether this very step ended the claim before: a work runs again after a commit whose outcome is unknown."""
+        return self.state in states and self.update_time == now
+
+
+def look_up(connection: apsw.Connection, claim: Claim) -> ClaimedJob:
+    """The job as this claim left it, ended or not. Raises LeaseLost where another claim raised the fence."""
+    row = connection.execute(_CLAIMED, fenced(claim)).fetchone()
+    if row is None:
+        raise LeaseLost
+    return ClaimedJob(JobState(row[0]), bool(row[1]), *row[2:])
+
+
+def check_claim(connection: apsw.Connection, claim: Claim) -> ClaimedJob:
+    """Raises LeaseLost unless the claim still holds."""
+    job = look_up(connection, claim)
+    if job.state is not JobState.RUNNING:
+        raise LeaseLost
+    return job
+
+
+def fenced(claim: Claim, **values: Any) -> dict[str, Any]:
+    """Bindings for a statement that is guarded by job id and fence."""
+    return {"job_id": claim.job.order.job_id, "fence": claim.fence, **values}
+
+
+def end_crashed(connection: apsw.Connection, where: str, values: dict[str, Any], now: float) -> int:
+    """Take the running jobs that match from workers that died; returns how many."""
+    failure = failure_to_json(Failure(FailureReason.WORKER_CRASHED))
+    bindings = {**values, "max_crashes": MAX_CRASHES, "failure": failure, "now": now}
+    rows = connection.execute(f"{_CRASHED} {where} RETURNING job_id, state", bindings).fetchall()
+    retire_staged(connection, [str(job_id) for job_id, state in rows if state == JobState.CANCELLED])
+    return len(rows)
+
+
+def retire_staged(connection: apsw.Connection, job_ids: list[str]) -> None:
+    """What these jobs had staged is of no use any more."""
+    if job_ids:
+        connection.execute(_RETIRE_STAGED, (to_json(job_ids),))

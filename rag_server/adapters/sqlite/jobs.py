@@ -1,0 +1,217 @@
+"""The job queue from the side of those who ask."""
+
+# ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
+
+from collections.abc import Mapping
+from typing import Any
+
+import apsw
+
+from rag_server.adapters.sqlite.claims import SUPERSEDED, end_crashed, retire_staged
+from rag_server.adapters.sqlite.rows import JOB_COLUMNS, Row, job_from_row, to_json
+from rag_server.adapters.sqlite.steps import durably
+from rag_server.adapters.sqlite.unchanged import standing_document
+from rag_server.domain.errors import JobEnded, JobNotFound, JobNotRetryable, RequestIdReused
+from rag_server.domain.job import TERMINAL, Job, JobKind, JobState, Order
+from rag_server.domain.pipeline import Pipeline
+from rag_server.ports import JobFilter
+from storage.sqlite import Database
+
+KEPT_S = 30 * 86_400.0  # how long a job is kept after its end
+PRUNED_AT_ONCE = 1_000
+_NOBODY_YET = 1 << 62  # greater than any admission
+
+_BY_ID = f"SELECT {JOB_COLUMNS} FROM job WHERE job_id = ?"
+_BY_REQUEST = f"SELECT {JOB_COLUMNS} FROM job WHERE request_id = ? AND request_id <> ''"
+
+_ADMIT = f"""
+INSERT INTO job (job_id, kind, collection, document_key, file_name, sha256, size_bytes, media_type, metadata, tags,
+  priority, request_id, traceparent, state, revision, create_time, update_time, attempt, crashes, cancel_requested,
+  fence, progress, document_id, document_version, sequence)
+VALUES (:job_id, :kind, :collection, :document_key, :file_name, :sha256, :size_bytes, :media_type, :metadata, :tags,
+  :priority, :request_id, :traceparent, 'QUEUED', 1, :now, :now, 0, 0, 0, 0, '{{}}', '', 0, 0)
+RETURNING {JOB_COLUMNS}
+"""
+
+_AHEAD = """
+SELECT count(*) FROM job ahead JOIN job mine ON mine.job_id = ?
+WHERE ahead.state = 'QUEUED' AND (ahead.priority > mine.priority
+  OR (ahead.priority = mine.priority AND ahead.admission < mine.admission))
+"""
+
+# Every id is smaller than '~', and the comparison lets the index give the order.
+_LIST = f"""
+SELECT {JOB_COLUMNS} FROM job
+WHERE job_id < coalesce(nullif(:before, ''), '~') AND (:any_state OR state IN (SELECT value FROM json_each(:states)))
+"""
+
+_CANCEL = f"""
+UPDATE job SET state = CASE state WHEN 'QUEUED' THEN 'CANCELLED' ELSE state END,
+  end_time = CASE state WHEN 'QUEUED' THEN :now END, next_attempt_time = NULL, cancel_requested = 1,
+  revision = revision + 1, update_time = :now
+WHERE job_id = :job_id AND (state = 'QUEUED' OR (state = 'RUNNING' AND NOT cancel_requested))
+RETURNING {JOB_COLUMNS}
+"""
+
+_RETRY = f"""
+UPDATE job SET state = 'QUEUED', attempt = 0, crashes = 0, cancel_requested = 0, failure = NULL, end_time = NULL,
+  progress = '{{}}', revision = revision + 1, update_time = :now
+WHERE job_id = :job_id AND state IN ('FAILED', 'CANCELLED', 'DEAD') AND NOT {SUPERSEDED}
+RETURNING {JOB_COLUMNS}
+"""
+
+_PRUNE = """
+DELETE FROM job WHERE admission IN (SELECT admission FROM job WHERE end_time < ? ORDER BY end_time LIMIT ?)
+RETURNING job_id
+"""
+
+# A tombstone keeps out only jobs that are older than it, so it may go with the last of them.
+_PRUNE_TOMBSTONES = """
+DELETE FROM tombstone WHERE delete_time < ? AND admission < coalesce((SELECT min(admission) FROM job), 1 << 62)
+"""
+
+
+class SqliteJobs:
+    """Implements the port Jobs."""
+
+    def __init__(self, database: Database, pipeline: Pipeline) -> None:
+        self._database = database
+        self._pipeline = pipeline
+
+    async def admit(self, order: Order, now: float) -> Job:
+        def work(connection: apsw.Connection) -> Job:
+            return _equal(connection, order) or self._make(connection, order, now)
+
+        return await durably(self._database, "admit", work)
+
+    async def find_equal(self, order: Order) -> Job | None:
+        return await self._database.read(lambda connection: _equal(connection, order))
+
+    async def get(self, job_id: str) -> Job:
+        def work(connection: apsw.Connection) -> Job:
+            row = _row(connection, job_id)
+            queued = row[12] == JobState.QUEUED
+            return job_from_row(row, connection.execute(_AHEAD, (job_id,)).get if queued else None)
+
+        return await self._database.read(work)
+
+    async def list_jobs(self, wanted: JobFilter, before_job_id: str, limit: int) -> list[Job]:
+        statement = _LIST + ("AND collection = :collection" if wanted.collection else "")
+        bindings = {
+            "before": before_job_id,
+            "any_state": not wanted.states,
+            "states": to_json(sorted(wanted.states)),
+            "collection": wanted.collection,
+            "limit": limit,
+        }
+
+        def work(connection: apsw.Connection) -> list[Job]:
+            rows = connection.execute(f"{statement} ORDER BY job_id DESC LIMIT :limit", bindings)
+            return [job_from_row(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def cancel(self, job_id: str, now: float) -> Job:
+        def work(connection: apsw.Connection) -> Job:
+            row = connection.execute(_CANCEL, {"job_id": job_id, "now": now}).fetchone()
+            job = job_from_row(row or _row(connection, job_id))
+            if job.state in TERMINAL - {JobState.CANCELLED}:
+                raise JobEnded
+            if job.state is JobState.CANCELLED:
+                retire_staged(connection, [job_id])
+            return job
+
+        return await durably(self._database, "cancel", work)
+
+    async def retry(self, job_id: str, now: float) -> Job:
+        def work(connection: apsw.Connection) -> Job:
+            row = connection.execute(_RETRY, {"job_id": job_id, "now": now}).fetchone()
+            return job_from_row(row) if row else _retried(connection, job_id, now)
+
+        return await durably(self._database, "retry", work)
+
+    async def sweep(self, now: float) -> int:
+        def work(connection: apsw.Connection) -> int:
+            return end_crashed(connection, "lease_end < :now", {}, now)
+
+        return await durably(self._database, "sweep", work)
+
+    async def prune(self, now: float) -> int:
+        def work(connection: apsw.Connection) -> int:
+            rows = connection.execute(_PRUNE, (now - KEPT_S, PRUNED_AT_ONCE)).fetchall()
+            retire_staged(connection, [str(row[0]) for row in rows])
+            connection.execute(_PRUNE_TOMBSTONES, (now - KEPT_S,))
+            return len(rows)
+
+        return await durably(self._database, "prune", work)
+
+    async def counts(self) -> Mapping[JobState, int]:
+        def work(connection: apsw.Connection) -> Mapping[JobState, int]:
+            rows = connection.execute("SELECT state, count(*) FROM job GROUP BY state")
+            return {JobState(state): count for state, count in rows}
+
+        return await self._database.read(work)
+
+    def _make(self, connection: apsw.Connection, order: Order, now: float) -> Job:
+        # Looked up before the job is there, which would be under way itself.
+        standing = standing_document(connection, order, self._pipeline, _NOBODY_YET)
+        row = connection.execute(_ADMIT, _bindings(order, now)).fetchone()
+        assert row is not None  # noqa: S101 - an INSERT returns its row
+        if standing is None:
+            return job_from_row(row)
+        standing.end_job(connection, order.job_id, now)
+        return job_from_row(_row(connection, order.job_id))
+
+
+def _equal(connection: apsw.Connection, order: Order) -> Job | None:
+    """The job that stands for the order already. Raises RequestIdReused."""
+    row = connection.execute(_BY_ID, (order.job_id,)).fetchone()
+    if row is not None:
+        return job_from_row(row)
+    row = connection.execute(_BY_REQUEST, (order.request_id,)).fetchone()
+    if row is None:
+        return None
+    job = job_from_row(row)
+    if _asked_for(job.order) != _asked_for(order):
+        raise RequestIdReused
+    return job
+
+
+def _asked_for(order: Order) -> tuple[str, str, str]:
+    return order.collection, order.document_key, order.sha256
+
+
+def _row(connection: apsw.Connection, job_id: str) -> Row:
+    row: Row | None = connection.execute(_BY_ID, (job_id,)).fetchone()
+    if row is None:
+        raise JobNotFound(name=f"jobs/{job_id}")
+    return row
+
+
+def _retried(connection: apsw.Connection, job_id: str, now: float) -> Job:
+    """The job if this very call has queued it already; a work runs again after a commit whose outcome is unknown."""
+    job = job_from_row(_row(connection, job_id))
+    if job.state is JobState.QUEUED and job.update_time == now:
+        return job
+    if job.state in (JobState.FAILED, JobState.CANCELLED, JobState.DEAD):
+        raise JobNotRetryable("The document was uploaded again or deleted since: upload the file instead.")
+    raise JobNotRetryable
+
+
+def _bindings(order: Order, now: float) -> dict[str, Any]:
+    return {
+        "job_id": order.job_id,
+        "kind": JobKind.INGEST,
+        "collection": order.collection,
+        "document_key": order.document_key,
+        "file_name": order.file_name,
+        "sha256": order.sha256,
+        "size_bytes": order.size_bytes,
+        "media_type": order.media_type,
+        "metadata": order.metadata_json,
+        "tags": to_json(order.tags),
+        "priority": order.priority,
+        "request_id": order.request_id,
+        "traceparent": order.traceparent,
+        "now": now,
+    }

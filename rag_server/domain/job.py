@@ -1,0 +1,138 @@
+"""A job and its life. `TRANSITIONS` is the whole truth about which state may follow which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rag_server.domain.failure import Failure
+
+MAX_ATTEMPTS = 8  # begun attempts that failed for a passing reason
+MAX_CRASHES = 3  # attempts that ended with the worker's death
+DEFAULT_PRIORITY = 5
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    INGEST = "INGEST"
+
+
+class JobState(StrEnum):
+    """Where a job is in its life; the names are those of the contract."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    SUCCEEDED_PARTIALLY = "SUCCEEDED_PARTIALLY"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    DEAD = "DEAD"
+
+
+TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
+    # A queued job succeeds at once where the document stands unchanged.
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset(JobState) - {JobState.RUNNING},
+    JobState.SUCCEEDED: frozenset(),
+    JobState.SUCCEEDED_PARTIALLY: frozenset(),
+    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.CANCELLED: frozenset({JobState.QUEUED}),
+    JobState.DEAD: frozenset({JobState.QUEUED}),
+}
+TERMINAL = frozenset(
+    {JobState.SUCCEEDED, JobState.SUCCEEDED_PARTIALLY, JobState.FAILED, JobState.CANCELLED, JobState.DEAD}
+)
+FOUND = frozenset({JobState.SUCCEEDED, JobState.SUCCEEDED_PARTIALLY})
+
+
+class JobStage(StrEnum):
+    """What a running job is busy with, in order."""
+
+    EXTRACTING = "EXTRACTING"
+    CHUNKING = "CHUNKING"
+    EMBEDDING = "EMBEDDING"
+    PUBLISHING = "PUBLISHING"
+
+
+class IngestOutcome(StrEnum):
+    """What a successful ingestion did."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    UNCHANGED = "UNCHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is. Totals are 0 while unknown; the rate is units of the stage per second, 0 while unknown."""
+
+    stage: JobStage | None = None
+    pages_done: int = 0
+    pages_total: int = 0
+    chunks_done: int = 0
+    chunks_total: int = 0
+    rate_per_s: float = 0.0
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for: one document to take in. Everything in it is decided before the job exists."""
+
+    job_id: str  # UUIDv7
+    collection: str  # the bare id
+    document_key: str
+    file_name: str
+    sha256: str
+    size_bytes: int
+    media_type: str = ""
+    metadata_json: str = "{}"
+    tags: tuple[str, ...] = ()
+    priority: int = DEFAULT_PRIORITY
+    request_id: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A snapshot of a job. Times are seconds since the epoch, None where the thing has not happened."""
+
+    order: Order
+    state: JobState
+    revision: int
+    create_time: float
+    update_time: float
+    kind: JobKind = JobKind.INGEST
+    progress: Progress = field(default_factory=Progress)
+    failure: Failure | None = None  # set iff FAILED or DEAD
+    problem: Failure | None = None  # why a success is partial: set iff SUCCEEDED_PARTIALLY
+    document_id: str = ""  # set iff the job has succeeded
+    document_version: int = 0
+    outcome: IngestOutcome | None = None
+    sequence: int = 0
+    attempt: int = 0
+    crashes: int = 0
+    cancel_requested: bool = False
+    start_time: float | None = None
+    end_time: float | None = None
+    next_attempt_time: float | None = None
+    queue_position: int | None = None  # jobs ahead; set iff QUEUED and asked for
+
+    @property
+    def ended(self) -> bool:
+        """Whether the state is terminal."""
+        return self.state in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a job: every effect checks its fence. Lost when another claim raised the fence."""
+
+    job: Job
+    slot: str
+    fence: int
+
+
+def retry_delay_s(attempt: int, jitter: float) -> float:
+    """How long to wait before the next attempt: 1, 2, 4 … 300 s, times 0.5 to 1 (`jitter` is from 0 to 1)."""
+    return min(300.0, 2.0 ** (attempt - 1)) * (0.5 + jitter / 2)

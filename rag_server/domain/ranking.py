@@ -1,0 +1,50 @@
+"""Ranking of chunks by what two indexes say of them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ModelKind(StrEnum):
+    """What sort of model made the vectors."""
+
+    STATIC = "STATIC"
+    TRANSFORMER = "TRANSFORMER"
+
+
+# Measured on seven retrieval sets; the optimum is flat (0.6 to 1.3, and 0.6 to 2.0).
+DENSE_WEIGHTS = {ModelKind.STATIC: 1.0, ModelKind.TRANSFORMER: 1.3}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Chunks with their scores, best first; of equal scores the lower id."""
+
+    chunk_ids: NDArray[np.int64]  # (n,)
+    scores: NDArray[np.float64]  # (n,)
+
+    def __len__(self) -> int:
+        return len(self.chunk_ids)
+
+
+NOTHING = Scored(np.empty(0, np.int64), np.empty(0, np.float64))
+
+
+def ranked(chunk_ids: NDArray[np.int64], scores: NDArray[np.floating], limit: int | None = None) -> Scored:
+    """The best of them, in order."""
+    order = np.lexsort((chunk_ids, -scores))[:limit]
+    return Scored(chunk_ids[order], scores[order].astype(np.float64))
+
+
+def fuse(
+    chunk_ids: NDArray[np.int64],
+    bm25: NDArray[np.float64],
+    cosine: NDArray[np.float64],
+    dense_weight: float,
+) -> Scored:
+    """Rank by `bm25 / max(bm25) + weight * cosine`: both are the true scores of every chunk, none is missing."""
+    best = bm25.max(initial=0.0)
+    lexical = bm25 / best if best > 0 else np.zeros_like(bm25)
+    return ranked(chunk_ids, lexical + dense_weight * cosine)

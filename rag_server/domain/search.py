@@ -1,0 +1,56 @@
+"""A question and its answer."""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rag_server.domain.document import Passage
+
+
+class SearchMode(StrEnum):
+    """How passages are found: by words and by meaning together, or by one of the two."""
+
+    HYBRID = "HYBRID"
+    LEXICAL = "LEXICAL"
+    DENSE = "DENSE"
+
+
+class Degradation(StrEnum):
+    """A part of the answer that had to be left out."""
+
+    NO_DENSE = "NO_DENSE"  # the query could not be embedded: words only
+    NO_LEXICAL = "NO_LEXICAL"  # the word index could not be asked: meaning only
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to one collection."""
+
+    text: str
+    collection: str  # the bare id
+    limit: int  # how many hits at the most
+    mode: SearchMode = SearchMode.HYBRID
+    min_sequence: int = 0  # answer only from an index that has reached this
+
+    @property
+    def normal_text(self) -> str:
+        """The text as documents are stored: NFC; what is no character (a lone surrogate) is replaced."""
+        return unicodedata.normalize("NFC", self.text.encode(errors="replace").decode()).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found; the score is comparable within one answer only, higher is better."""
+
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Hits, best first."""
+
+    hits: tuple[Hit, ...]
+    index_sequence: int
+    degraded: tuple[Degradation, ...]
+    took_s: float

@@ -1,0 +1,28 @@
+"""The serving program: `python -m rag_server.serve`. Answers jobs, documents and searches over gRPC."""
+
+import os
+
+# Before faiss is loaded: one search is one thread, and several searches share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import sys
+
+from rag_server.bootstrap.entry import run
+from rag_server.bootstrap.serve import served
+from rag_server.settings import Settings
+from serving.signals import stop_requested
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT. Exit status 2: a setting, the model or the store cannot be used."""
+    return run("serve", _run)
+
+
+async def _run(settings: Settings) -> None:
+    stop = stop_requested()
+    async with served(settings):
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

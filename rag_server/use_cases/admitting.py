@@ -1,0 +1,44 @@
+"""Letting a document in: is there room, is it known, and then durably into the queue."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from rag_server.domain.errors import BlobNotFound, DiskLow, UploadTooLarge
+from rag_server.domain.job import Job, Order
+from rag_server.ports import Blobs, Jobs, Wakeups
+from storage.blobs import Blob
+
+DISK_RETRY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Admitting:
+    """Decides about uploads, and makes their jobs."""
+
+    jobs: Jobs
+    blobs: Blobs
+    wakeups: Wakeups
+    max_upload_bytes: int
+    min_free_bytes: int
+
+    def check_room(self, size_bytes: int) -> None:
+        """Whether a file of this size would be taken now. Raises UploadTooLarge, DiskLow."""
+        if size_bytes > self.max_upload_bytes:
+            told = f"The file has {size_bytes} bytes; this server takes up to {self.max_upload_bytes}."
+            raise UploadTooLarge(told, asked=str(size_bytes), allowed=str(self.max_upload_bytes))
+        if self.blobs.free_bytes() - size_bytes < self.min_free_bytes:
+            raise DiskLow(retry_after_s=DISK_RETRY_S)
+
+    async def find_equal(self, order: Order) -> Job | None:
+        """The job that this order would be answered with without anything being done."""
+        return await self.jobs.find_equal(order)
+
+    async def admit(self, order: Order) -> Job:
+        """Make the job for bytes that are in the blob store. Raises BlobNotFound, RequestIdReused."""
+        blob = Blob(order.sha256, order.size_bytes)
+        if not await asyncio.to_thread(self.blobs.has, blob):
+            raise BlobNotFound(name=order.sha256)
+        job = await self.jobs.admit(order, time.time())
+        self.wakeups.notify("queue")
+        return job

@@ -1,0 +1,61 @@
+"""Looking at the system: is every part well, and does what must hold hold."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from rag_server.domain.health import Condition, Part
+from rag_server.domain.invariant import Invariant
+from rag_server.domain.job import JobState
+from rag_server.index_ports import Indexes
+from rag_server.ports import Blobs, ChangeLog, Integrity, Jobs, Workers
+
+MIB = 1 << 20
+LAG_DEGRADED = 1_000  # changes
+
+
+@dataclass(frozen=True, slots=True)
+class Examining:
+    """Examines the store, the queue, the views and the disk of one server."""
+
+    jobs: Jobs
+    log: ChangeLog
+    indexes: Indexes
+    blobs: Blobs
+    workers: Workers
+    integrity: Sequence[Integrity]
+    model: str
+    min_free_bytes: int
+
+    async def health(self) -> list[Part]:
+        """The parts, in the order in which data flows through them."""
+        counts = await self.jobs.counts()
+        queued, running = counts.get(JobState.QUEUED, 0), counts.get(JobState.RUNNING, 0)
+        return [
+            Part("store", Condition.OK, f"sequence {self.log.last_sequence()}"),
+            self._worker(queued, running),
+            self._index(),
+            Part("model", Condition.OK, self.model),
+            self._disk(),
+        ]
+
+    async def verify(self) -> AsyncIterator[Invariant]:
+        """The invariants that have a subject, each with what its check found."""
+        found = [invariant for part in self.integrity for invariant in await part.check()]
+        for invariant in sorted(found, key=lambda invariant: int(invariant.id.removeprefix("I"))):
+            yield invariant
+
+    def _worker(self, queued: int, running: int) -> Part:
+        detail = f"{running} running, {queued} queued"
+        if not self.workers.alive():
+            return Part("worker", Condition.DEGRADED, f"no worker runs; {detail}")
+        return Part("worker", Condition.OK, detail)
+
+    def _index(self) -> Part:
+        applied, last = self.indexes.applied_sequence, self.log.last_sequence()
+        condition = Condition.DEGRADED if last - applied > LAG_DEGRADED else Condition.OK
+        return Part("index", condition, f"{applied} of {last} changes applied")
+
+    def _disk(self) -> Part:
+        free = self.blobs.free_bytes()
+        low = free < self.min_free_bytes
+        return Part("disk", Condition.DEGRADED if low else Condition.OK, f"{free // MIB} MiB free")

@@ -1,0 +1,50 @@
+"""What has to be done now and then: leases that ran out, files that nobody wants, jobs of long ago."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from rag_server.ports import Blobs, Jobs, References, Wakeups
+from serving import logs
+from serving.errors import Unavailable
+
+LOG = logs.get(__name__)
+SWEEP_LEASES_S = 5.0
+SWEEP_FILES_S = 3_600.0
+FILE_GRACE_S = 86_400.0  # a gateway may have stored bytes whose job is still to come
+JOBS_KEPT_S = 30 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Maintaining:
+    """Runs beside the serving of one server. Any number of servers may do so at once."""
+
+    jobs: Jobs
+    blobs: Blobs
+    references: References
+    wakeups: Wakeups
+
+    async def run(self) -> None:
+        """Never returns. A store that does not answer is asked again the next time."""
+        files_due_s = 0.0
+        while True:
+            try:
+                await self._leases()
+                if time.monotonic() >= files_due_s:
+                    files_due_s = time.monotonic() + SWEEP_FILES_S
+                    await self._files()
+            except (Unavailable, OSError) as error:
+                LOG.warning("maintenance put off", cause=repr(error.__cause__ or error))
+            await asyncio.sleep(SWEEP_LEASES_S)
+
+    async def _leases(self) -> None:
+        taken = await self.jobs.sweep(time.time())
+        if taken:
+            LOG.warning("leases ran out", jobs=taken)
+            self.wakeups.notify("queue")
+            self.wakeups.notify("jobs")
+
+    async def _files(self) -> None:
+        forgotten = await self.jobs.prune(time.time() - JOBS_KEPT_S)
+        removed = await asyncio.to_thread(self.blobs.sweep, self.references.wanted, FILE_GRACE_S)
+        LOG.info("swept", jobs=forgotten, files=removed)

@@ -1,0 +1,81 @@
+"""Telling the life of a job, truthfully: a success is told only once the views of this server have it."""
+
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+
+from rag_server.domain.job import FOUND, Job, JobStage, JobState
+from rag_server.index_ports import Indexes
+from rag_server.ports import JobFilter, Jobs, Wakeups
+
+HEARTBEAT_S = 9.0  # promised: at least every 10
+POLL_S = 1.0  # a lost nudge costs so much
+APPLY_WAIT_S = 2.0  # the views are rarely further behind
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Reads jobs as clients may see them."""
+
+    jobs: Jobs
+    indexes: Indexes
+    wakeups: Wakeups
+
+    async def get(self, job_id: str, wait_s: float = 0.0) -> Job:
+        """The job; with `wait_s`, as soon as it has ended or that time is over. Raises JobNotFound."""
+        deadline_s = time.monotonic() + wait_s
+        job = await self._present(job_id)
+        while not job.ended and (left_s := deadline_s - time.monotonic()) > 0:
+            await self._changed(job, min(left_s, POLL_S))
+            job = await self._present(job_id)
+        return job
+
+    async def list_jobs(self, wanted: JobFilter, before_job_id: str, limit: int) -> list[Job]:
+        """The latest first; only those before `before_job_id`, where it is not empty."""
+        return [self._truthful(job) for job in await self.jobs.list_jobs(wanted, before_job_id, limit)]
+
+    async def snapshots(self, job_id: str, after_revision: int) -> AsyncGenerator[Job]:
+        """The job now, where its revision is new, then at every change and every HEARTBEAT_S, until it has ended.
+
+        An ended job is always sent once. Raises JobNotFound.
+        """
+        seen = after_revision
+        sent_s = time.monotonic()
+        while True:
+            job = await self._present(job_id)
+            now_s = time.monotonic()
+            if job.revision > seen or job.ended or now_s - sent_s >= HEARTBEAT_S:
+                yield job
+                seen, sent_s = job.revision, now_s
+            if job.ended:
+                return
+            await self._changed(job, POLL_S)
+
+    async def _present(self, job_id: str) -> Job:
+        return self._truthful(await self.jobs.get(job_id))
+
+    async def _changed(self, job: Job, timeout_s: float) -> None:
+        """Return when there may be something new to tell of the job."""
+        if job.sequence:  # ended, but not to be found here yet
+            await self.indexes.wait_for(job.sequence, min(timeout_s, APPLY_WAIT_S))
+        else:
+            await self.wakeups.wait(frozenset({"jobs", "changes"}), timeout_s)
+
+    def _truthful(self, job: Job) -> Job:
+        """The job as this server may tell it. Publishing takes two revisions: the first is told until the views follow.
+
+        The sequence stays set in it, so that `_changed` knows what to wait for; the api leaves it out.
+        """
+        if job.state not in FOUND or self.indexes.applied_sequence >= job.sequence:
+            return job
+        return replace(
+            job,
+            state=JobState.RUNNING,
+            revision=job.revision - 1,
+            progress=replace(job.progress, stage=JobStage.PUBLISHING),
+            problem=None,
+            document_id="",
+            document_version=0,
+            outcome=None,
+            end_time=None,
+        )

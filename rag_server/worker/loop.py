@@ -1,0 +1,151 @@
+"""The slot: claim a job, work on it, settle it, again. One job at a time."""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+
+from rag_server.domain.failure import Failure, FailureReason, IngestionFailed
+from rag_server.domain.job import Claim, retry_delay_s
+from rag_server.ports import LeaseLost, Slot, Staging, Wakeups
+from rag_server.worker.ingestion import Ingestion
+from rag_server.worker.progress import ProgressMeter
+from serving import logs, trace
+from serving.errors import Unavailable
+
+LOG = logs.get(__name__)
+LEASE_S = 15.0
+BEAT_S = 0.5  # progress is written so often, if there is any
+RENEW_S = 5.0  # the lease is renewed so often
+STALL_S = 180.0  # without any progress the process is taken for hung
+POLL_S = 1.0  # a lost nudge costs so much
+RETIRED_BATCH = 2_000
+STORE_PAUSE_S = 1.0
+
+
+class Stalled(Exception):
+    """The job makes no progress though nothing has failed: only a new process helps."""
+
+
+class _CancelRequested(Exception):
+    """Somebody asked for the job's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Holds one slot."""
+
+    name: str
+    slot: Slot
+    staging: Staging
+    ingestion: Ingestion
+    wakeups: Wakeups
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop`; the job under way is given back. Raises Stalled."""
+        waking = asyncio.create_task(self._wake_at(stop), name="wake at stop")
+        while not stop.is_set():
+            try:
+                taken_back = await self.slot.reclaim(self.name, time.time())
+                if taken_back:
+                    LOG.warning("took back the lease of a dead process", jobs=taken_back)
+                await self._drain(stop)
+            except Unavailable as error:
+                LOG.warning("the store does not answer", reason=error.reason, cause=repr(error.__cause__))
+                await asyncio.sleep(STORE_PAUSE_S)
+        await waking
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self.wakeups.notify("queue")
+
+    async def _drain(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            claim = await self.slot.claim(self.name, time.time(), LEASE_S)
+            if claim is not None:
+                await self._settle(claim, stop)
+            elif not await self.staging.drop_retired(RETIRED_BATCH):
+                await self.wakeups.wait(frozenset({"queue"}), POLL_S)
+
+    async def _settle(self, claim: Claim, stop: asyncio.Event) -> None:
+        """Work on the job and tell the queue how it ended."""
+        order = claim.job.order
+        token = trace.CURRENT.set(trace.begin(order.request_id, order.traceparent))
+        begin = time.monotonic()
+        LOG.info("job begins", job=order.job_id, attempt=claim.job.attempt, size_bytes=order.size_bytes)
+        try:
+            outcome = await self._attempt(claim, stop)
+        except LeaseLost:
+            outcome = "lease lost"
+        finally:
+            trace.CURRENT.reset(token)
+        self.wakeups.notify("jobs")
+        LOG.info("job ends", job=order.job_id, outcome=outcome, seconds=round(time.monotonic() - begin, 3))
+
+    async def _attempt(self, claim: Claim, stop: asyncio.Event) -> str:
+        try:
+            await self._supervised(claim, stop)
+        except IngestionFailed as error:
+            await self.slot.fail(claim, error.failure, time.time())
+            return error.failure.reason.value
+        except _CancelRequested:
+            await self.slot.cancelled(claim, time.time())
+            return "cancelled"
+        except asyncio.CancelledError:
+            await self.slot.release(claim, time.time())
+            return "released"
+        except (LeaseLost, Stalled):
+            raise
+        except Exception as error:
+            LOG.exception("job failed for an unforeseen cause", job=claim.job.order.job_id)
+            await self._defer(claim, error)
+            return "deferred"
+        self.wakeups.notify("changes")
+        return "done"
+
+    async def _defer(self, claim: Claim, error: Exception) -> None:
+        reason = error.reason if isinstance(error, Unavailable) else type(error).__name__
+        failure = Failure(FailureReason.INTERNAL, detail={"cause": reason})
+        now = time.time()
+        delay_s = retry_delay_s(claim.job.attempt, random.random())  # noqa: S311 - jitter
+        await self.slot.defer(claim, failure, now + delay_s, now)
+
+    async def _supervised(self, claim: Claim, stop: asyncio.Event) -> None:
+        """Ingest, with a heartbeat beside it. The first of them that ends ends the other.
+
+        Raises what `ingest` raises; CancelledError where `stop` was set.
+        """
+        meter = ProgressMeter(time.monotonic())
+        work = asyncio.create_task(self.ingestion.ingest(claim, meter), name="ingest")
+        beat = asyncio.create_task(self._beat(claim, meter), name="heartbeat")
+        stopped = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await asyncio.wait([work, beat, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            if beat.done():
+                return beat.result()
+            raise asyncio.CancelledError
+        finally:
+            for task in (work, beat, stopped):
+                task.cancel()
+            await asyncio.gather(work, beat, stopped, return_exceptions=True)
+
+    async def _beat(self, claim: Claim, meter: ProgressMeter) -> None:
+        """Renew the lease as long as there is progress. Raises LeaseLost, Stalled or _CancelRequested."""
+        told = meter.snapshot()
+        renewed_s = time.monotonic()
+        while True:
+            begin_s = time.monotonic()
+            await self.wakeups.wait(frozenset({"cancel"}), BEAT_S)
+            now_s = time.monotonic()
+            nudged = now_s - begin_s < BEAT_S
+            progress = meter.snapshot()
+            if meter.idle_s(now_s) > STALL_S:
+                raise Stalled
+            if progress == told and not nudged and now_s - renewed_s < RENEW_S:
+                continue
+            if await self.slot.heartbeat(claim, progress, time.time(), LEASE_S):
+                raise _CancelRequested
+            self.wakeups.notify("jobs")
+            told, renewed_s = progress, now_s

@@ -1,0 +1,125 @@
+"""A child that was taken over can say anything; nothing of it may pass."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_server.adapters.extractor_process.answer import Answer, Misbehaved
+from rag_server.adapters.extractor_process.frames import LENGTH, encode
+from rag_server.domain.extraction import ExtractionLimits
+from rag_server.domain.failure import FailureReason, IngestionFailed
+
+LIMITS = ExtractionLimits(max_pages=10, max_text_chars=1000)
+START = {"kind": "start", "media_type": "application/pdf", "pages_total": 3, "properties": {}}
+
+
+def page(number: object, text: object = "text", **fields: Any) -> dict[str, Any]:
+    return {"kind": "page", "number": number, "text": text, "more": False, "headings": [], "damaged": False} | fields
+
+
+def answer_to(*messages: dict[str, Any]) -> Answer:
+    answer = Answer(LIMITS)
+    for message in messages:
+        answer.accept(encode(message)[LENGTH.size :])
+    return answer
+
+
+def test_pages_in_pieces_are_put_together() -> None:
+    first = {"kind": "page", "number": 1, "text": "come", "more": True}
+    heading = page(1, "ço", headings=[[1, 0, "começo"]])
+    extraction = answer_to(START, first, heading, {"kind": "end"}).outcome()
+    assert extraction.pages[0].text == "começo"
+    assert extraction.pages[0].headings[0].text == "começo"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [page(1)],
+        [START, START],
+        [START | {"media_type": "application/x-evil"}],
+        [START | {"pages_total": 11}],
+        [START | {"pages_total": True}],
+        [START | {"properties": ["title"]}],
+        [START, page(0)],
+        [START, page(2), page(1)],
+        [START, page(1), page(1)],
+        [START, page(11)],
+        [START, page("1")],
+        [START, page(1, "x" * 1001)],
+        [START, page(1, "x" * 600), page(2, "x" * 600)],
+        [START, page(1, "nul \x00")],
+        [START, page(1, "override \u202e")],
+        [START, page(1, "cafe\u0301")],
+        [START, page(1, None)],
+        [START, page(1, headings=[[1, 0, "other"]])],
+        [START, page(1, headings=[[0, 0, "text"]])],
+        [START, page(1, headings=[[1, 99, ""]])],
+        [START, page(1, headings="xx")],
+        [START, page(1, more=True), page(2)],
+        [START, {"kind": "shell"}],
+        [START, {"kind": "failed", "refusal": "WORKER_CRASHED", "detail": {}}],
+        [START, {"kind": "failed"}],
+    ],
+    ids=lambda messages: str(messages)[-60:],
+)
+def test_what_no_honest_child_says_is_refused(messages: list[dict[str, Any]]) -> None:
+    with pytest.raises(Misbehaved):
+        answer_to(*messages)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: ('{"kind":"page",' + text + "}").encode()))
+def test_bytes_of_any_kind_are_refused_or_taken_but_never_raise_otherwise(payload: bytes) -> None:
+    answer = answer_to(START)
+    try:
+        answer.accept(payload)
+    except Misbehaved:
+        return
+    assert answer.pages_done <= 1
+
+
+def test_deeply_nested_json_is_refused() -> None:
+    with pytest.raises(Misbehaved):
+        Answer(LIMITS).accept(b"[" * 100_000)
+
+
+def test_sentences_and_odd_details_of_the_child_do_not_reach_people() -> None:
+    failed = {"kind": "failed", "refusal": "CORRUPT", "message": "visit evil.example", "detail": {
+        "error": "<script>", "at": "reader.py:10", "advice": "send money"}}  # fmt: skip
+    with pytest.raises(IngestionFailed) as raised:
+        answer_to(START, failed).outcome()
+    assert raised.value.failure.detail == {"at": "reader.py:10"}
+    assert "evil" not in raised.value.failure.sentence
+
+
+def test_damage_in_the_middle_leaves_the_pages_before_it() -> None:
+    failed = {"kind": "failed", "refusal": "CORRUPT", "detail": {}}
+    extraction = answer_to(START, page(1), failed).outcome()
+    assert extraction.problem is not None
+    assert extraction.problem.detail == {"pages_read": "1", "pages_total": "3"}
+    assert len(extraction.pages) == 1
+
+
+def test_a_limit_in_the_middle_leaves_nothing() -> None:
+    failed = {"kind": "failed", "refusal": "LIMIT_EXCEEDED", "detail": {"which": "max_text_chars"}}
+    with pytest.raises(IngestionFailed):
+        answer_to(START, page(1), failed).outcome()
+
+
+def test_unreadable_and_damaged_pages_are_named() -> None:
+    messages = START, page(1), {"kind": "skipped", "number": 2}, page(3, damaged=True), {"kind": "end"}
+    extraction = answer_to(*messages).outcome()
+    assert extraction.problem is not None
+    assert extraction.problem.reason is FailureReason.CORRUPT
+    assert extraction.problem.detail == {"pages_unreadable": "2", "pages_damaged": "3"}
+    assert [page.number for page in extraction.pages] == [1, 3]
+
+
+def test_properties_are_a_few_short_lines() -> None:
+    properties = {"title": "A\nB\x00" + "x" * 900, "evil": "x", "author": 7, "language": ""}
+    extraction = answer_to(START | {"properties": properties}, page(1), {"kind": "end"}).outcome()
+    assert set(extraction.properties) == {"title", "author"}
+    assert extraction.properties["title"].startswith("A Bxxx")
+    assert len(extraction.properties["title"]) == 500
