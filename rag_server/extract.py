@@ -9,6 +9,8 @@ import faulthandler
 import os
 import socket
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rag_server.adapters.extractor_process.conversation import Conversation
 from rag_server.adapters.extractor_process.frames import Request
@@ -36,25 +38,36 @@ def main() -> None:
             size_bytes = os.fstat(descriptor).st_size
             hints = request.hints
             source = Source(file, size_bytes, hints.file_name, hints.media_type, request.pdf_engine)
-            answer(source, request, conversation)
+            last = answer(source, request, conversation)
+        # Said when the document is closed: the parent may take it away now.
+        conversation.send(last.kind, **last.fields)
 
 
-def answer(source: Source, request: Request, conversation: Conversation) -> None:
-    """Read one document and send its pages, or why there are none."""
+@dataclass(frozen=True, slots=True)
+class LastFrame:
+    """What ends the answer about a document: `end`, or `failed` with why."""
+
+    kind: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+def answer(source: Source, request: Request, conversation: Conversation) -> LastFrame:
+    """Read one document and send its pages. The last frame is left to the caller."""
     limit_cpu(request.limits.document_timeout_s)
     try:
-        read(source, Budget(request.limits, conversation.send_alive), conversation)
+        send_pages(source, Budget(request.limits, conversation.send_alive), conversation)
     except Refused as refused:
-        conversation.send("failed", refusal=refused.refusal.value, detail=refused.detail)
+        return LastFrame("failed", {"refusal": refused.refusal.value, "detail": refused.detail})
     except MemoryError:
-        conversation.send("failed", refusal=Refusal.OUT_OF_MEMORY.value, detail={})
+        return LastFrame("failed", {"refusal": Refusal.OUT_OF_MEMORY.value, "detail": {}})
     except ConnectionError:
         raise
     except Exception as error:  # noqa: BLE001 - libraries raise anything at all on damaged bytes
-        conversation.send("failed", refusal=Refusal.CORRUPT.value, detail=_where(error))
+        return LastFrame("failed", {"refusal": Refusal.CORRUPT.value, "detail": _where(error)})
+    return LastFrame("end")
 
 
-def read(source: Source, budget: Budget, conversation: Conversation) -> None:
+def send_pages(source: Source, budget: Budget, conversation: Conversation) -> None:
     """Send the document page by page.
 
     :raises Refused: and whatever the reader's library raises.
@@ -65,7 +78,6 @@ def read(source: Source, budget: Budget, conversation: Conversation) -> None:
     conversation.send("start", media_type=media_type, pages_total=reading.pages_total, properties=properties)
     for page in reading.pages:
         conversation.send_page(page)
-    conversation.send("end")
 
 
 def _where(error: Exception) -> dict[str, str]:

@@ -36,7 +36,7 @@ class LexicalIndex(Protocol):
     def search(self, collection: str, text: str, limit: int) -> Scored:
         """The chunks that have words of the text, by BM25. Any text is a valid query, as it stands: no syntax."""
 
-    def scores_of(self, collection: str, text: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    def scores_of(self, text: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """The BM25 score of each of the chunks; 0 for one that has none of the words, or is not there."""
 
     def chunk_ids(self) -> NDArray[np.int64]:

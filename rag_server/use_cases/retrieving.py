@@ -55,7 +55,7 @@ class Question:
     def _bm25(self, chunk_ids: NDArray[np.int64], lexical: Scored, *, complete: bool) -> NDArray[np.float64]:
         scores, missing = _aligned(chunk_ids, lexical)
         if not complete and missing.any():
-            scores[missing] = self.state.words.scores_of(self.collection, self.text, chunk_ids[missing])
+            scores[missing] = self.state.words.scores_of(self.text, chunk_ids[missing])
         return scores
 
     def _cosine(self, chunk_ids: NDArray[np.int64], dense: Scored, vector: NDArray[np.float32]) -> NDArray[np.float64]:

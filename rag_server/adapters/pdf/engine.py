@@ -56,6 +56,9 @@ class PdfDocument(Protocol):
     def layout(self, page_number: int) -> PageLayout:
         """The lines of one page, counted from 1."""
 
+    def close(self) -> None:
+        """Give the file back."""
+
 
 def iso_date(pdf_date: str) -> str:
     """`D:20240229101500-03'00'` as `2024-02-29T10:15:00-03:00`; "" if it is no date."""

@@ -31,7 +31,7 @@ def read_pdf(source: Source, budget: Budget) -> Reading:
     facts = engines.first.facts
     budget.expect_pages(facts.page_count)
     properties = {name: value for name, value in facts.properties.items() if value.lower() not in _NOT_SAID}
-    return Reading(_pages(engines, budget), facts.page_count, properties)
+    return Reading(_closing(engines, budget), facts.page_count, properties)
 
 
 class Engines:
@@ -55,6 +55,10 @@ class Engines:
             self._open_next()
         return self._documents[1] if len(self._documents) > 1 else None
 
+    def close(self) -> None:
+        for document in self._documents:
+            document.close()
+
     def _open_next(self) -> bool:
         while self._names:
             module, name = _CLASSES[self._names.pop(0)]
@@ -74,6 +78,13 @@ class Engines:
 
 def _engine_names(preferred: str) -> list[str]:
     return [PYMUPDF, PDFIUM] if preferred == PYMUPDF and find_spec("pymupdf") else [PDFIUM]
+
+
+def _closing(engines: Engines, budget: Budget) -> Iterator[ReadPage]:
+    try:
+        yield from _pages(engines, budget)
+    finally:
+        engines.close()
 
 
 def _pages(engines: Engines, budget: Budget) -> Iterator[ReadPage]:

@@ -50,6 +50,9 @@ class PdfiumDocument:
             page.close()
         return PageLayout(_blocks(lines), height) if has_places else PageLayout([lines])
 
+    def close(self) -> None:
+        self._document.close()
+
     def _properties(self) -> dict[str, str]:
         metadata = self._document.get_metadata_dict()
         return {

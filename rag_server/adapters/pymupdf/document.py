@@ -27,8 +27,14 @@ class PyMuPdfDocument:
         _TOOLS.mupdf_display_errors(on=False)
         _TOOLS.mupdf_display_warnings(on=False)
         self._data = source.mapped()
-        self._document = _open(stream=memoryview(self._data), filetype="pdf")
+        self._view = memoryview(self._data)
+        try:
+            self._document = _open(stream=self._view, filetype="pdf")
+        except Exception:
+            self._give_back()
+            raise
         if self._document.needs_pass:
+            self.close()
             raise Refused(Refusal.ENCRYPTED)
         _TOOLS.reset_mupdf_warnings()
         self.facts = PdfFacts(self._document.page_count, self._properties(), self._outline())
@@ -43,6 +49,15 @@ class PyMuPdfDocument:
             raise
         blocks = [_lines(block) for block in content["blocks"] if block["type"] == _TEXT_BLOCK]
         return PageLayout(blocks, float(content["height"]), is_damaged=_has_damage(_TOOLS.mupdf_warnings()))
+
+    def close(self) -> None:
+        self._document.close()
+        self._document = None
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self._view.release()
+        self._data.close()
 
     def _properties(self) -> dict[str, str]:
         metadata = self._document.metadata or {}

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
@@ -72,11 +73,12 @@ def prepared(text: str) -> str:
     return text
 
 
-def words_of(text: str) -> list[Word]:
+@lru_cache(maxsize=64)  # asked twice in a search
+def words_of(text: str) -> tuple[Word, ...]:
     """The different words of a query, in order."""
     shouted = text == text.upper()
     words = (_word(typed, shouted=shouted) for typed in AS_TYPED.analyze(prepared(text)))
-    return list({word.folded: word for word in words if word.folded}.values())
+    return tuple({word.folded: word for word in words if word.folded}.values())
 
 
 def references_of(text: str) -> list[Reference]:

@@ -30,13 +30,11 @@ class TantivyWords:
             return NOTHING
         return self._scored(_within(query, self._term(fields.COLLECTION, collection)), limit)
 
-    def scores_of(self, collection: str, text: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    def scores_of(self, text: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         query = self._query(text)
         if query is None or not len(chunk_ids):
             return np.zeros(len(chunk_ids))
-        wanted = Query.term_set_query(self.schema, fields.CHUNK_ID, chunk_ids.tolist())
-        asked = _within(_within(query, wanted), self._term(fields.COLLECTION, collection))
-        found = self._scored(asked, len(chunk_ids))
+        found = self._scored(_within(query, self._any_of(chunk_ids)), len(chunk_ids))
         scores = dict(zip(found.chunk_ids.tolist(), found.scores.tolist(), strict=True))
         return np.array([scores.get(chunk_id, 0.0) for chunk_id in chunk_ids.tolist()])
 
@@ -57,7 +55,7 @@ class TantivyWords:
     def _query(self, text: str) -> Query | None:
         """What the text asks for; None where it has no word."""
         words = words_of(text)
-        telling = [word for word in words if word.telling] or words
+        telling = tuple(word for word in words if word.telling) or words
         asked = [*map(self._any_form, self._rarest(telling)), *self._references(text)]
         return Query.boolean_query([(Occur.Should, each) for each in asked]) if asked else None
 
@@ -75,6 +73,11 @@ class TantivyWords:
             + [self._term(fields.ENGLISH, form) for form in word.english]
         )
         return Query.disjunction_max_query(forms, TIE_BREAKER)
+
+    def _any_of(self, chunk_ids: NDArray[np.int64]) -> Query:
+        # For a hundred ids a third faster than the engine's own set query.
+        ids = (Query.term_query(self.schema, fields.CHUNK_ID, chunk_id, "basic") for chunk_id in chunk_ids.tolist())
+        return Query.boolean_query([(Occur.Should, each) for each in ids])
 
     def _references(self, text: str) -> Iterator[Query]:
         for reference in references_of(text)[:MOST_WORDS]:

@@ -261,7 +261,7 @@ async def test_with_pdfium_alone_the_other_engine_is_not_even_loaded(tmp_path: P
     extractor = ExtractorProcess("pdfium")
     path = make_pdf(tmp_path / "a.pdf", [[(72, 72, "first line")], [(72, 72, "second page")]])
     extraction = await extract(extractor, path)
-    maps = Path(f"/proc/{child_of(extractor)}/maps").read_text()
+    maps = await asyncio.to_thread(Path(f"/proc/{child_of(extractor)}/maps").read_text)
     await extractor.close()
     assert [page.text for page in extraction.pages] == ["first line", "second page"]
     assert "pdfium" in maps

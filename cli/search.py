@@ -1,0 +1,119 @@
+"""`acervo search`."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from acervo.rag.v1 import search_service_pb2
+from acervo.rag.v1.search_service_pb2 import SearchHit, SearchMode, SearchRequest, SearchResponse
+from cli.connection import connected
+from cli.options import DEFAULT_SERVER, AsJson, OfCollection, Server
+from cli.output import clean, console, print_json
+from cli.plain import short_name
+from cli.snippets import make_snippet
+
+app = typer.Typer(add_completion=False)
+
+LONGEST_LINE = 100
+DEGRADATION = search_service_pb2.DESCRIPTOR.enum_types_by_name["Degradation"]
+DEGRADATION_TEXTS = {
+    "NO_DENSE": "found by words only: the query could not be embedded",
+    "NO_LEXICAL": "found by meaning only: the word index could not be asked",
+}
+
+
+class Mode(StrEnum):
+    """How passages are found."""
+
+    HYBRID = "hybrid"
+    LEXICAL = "lexical"
+    DENSE = "dense"
+
+
+@app.command()
+def search(  # noqa: PLR0913 - each option of the command is a parameter
+    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to look for, in any language.")],
+    *,
+    collection: OfCollection = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many hits at the most.")] = 10,
+    mode: Annotated[Mode, typer.Option(help="By words and meaning, by words, or by meaning.")] = Mode.HYBRID,
+    min_sequence: Annotated[int, typer.Option(min=0, help="Wait for an index that has reached this.")] = 0,
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Find passages, with citations."""
+    request = SearchRequest(
+        query=" ".join(text),
+        collection=collection,
+        limit=limit,
+        mode=SearchMode.Value(f"SEARCH_MODE_{mode.name}"),
+        min_sequence=min_sequence,
+    )
+    with connected(server) as connection:
+        answer = connection.call(connection.searches.Search, request)
+    if as_json:
+        print_json(_answer_as_json(answer))
+    else:
+        _print_answer(answer, request.query)
+
+
+def _answer_as_json(answer: SearchResponse) -> dict[str, Any]:
+    return {
+        "hits": [_hit_as_json(hit) for hit in answer.hits],
+        "degraded": [short_name(DEGRADATION, value) for value in answer.degraded],
+        "took_ms": round(answer.took.ToTimedelta().total_seconds() * 1000, 3),
+        "index_sequence": answer.index_sequence,
+    }
+
+
+def _hit_as_json(hit: SearchHit) -> dict[str, Any]:
+    return {
+        "document": hit.document,
+        "file_name": hit.file_name,
+        "page_first": hit.citation.page_first,
+        "page_last": hit.citation.page_last,
+        "char_start": hit.citation.char_start,
+        "char_end": hit.citation.char_end,
+        "score": hit.score,
+        "text": hit.text,
+        "headings": list(hit.headings),
+        "document_key": hit.document_key,
+        "document_version": hit.citation.document_version,
+    }
+
+
+def cite(hit: SearchHit) -> str:
+    """`lei.pdf, p. 3-4 [1234:1789]`."""
+    where = hit.citation
+    pages = f"{where.page_first}-{where.page_last}" if where.page_last > where.page_first else f"{where.page_first}"
+    page = f", p. {pages}" if where.page_first else ""
+    return f"{hit.file_name or hit.document_key}{page} [{where.char_start}:{where.char_end}]"
+
+
+def _print_answer(answer: SearchResponse, query: str) -> None:
+    output = console()
+    width = min(output.width, LONGEST_LINE)
+    for value in answer.degraded:
+        degradation = short_name(DEGRADATION, value)
+        output.print(Text(DEGRADATION_TEXTS.get(degradation, degradation), style="yellow"))
+    if not answer.hits:
+        output.print("Nothing found.")
+    for rank, hit in enumerate(answer.hits, start=1):
+        _print_hit(output, rank, hit, query, width)
+    output.print(Text(f"{len(answer.hits)} in {answer.took.ToTimedelta().total_seconds() * 1000:.0f} ms", style="dim"))
+
+
+def _print_hit(output: Console, rank: int, hit: SearchHit, query: str, width: int) -> None:
+    head = Text.assemble((f"{rank}. ", "dim"), (clean(cite(hit)), "bold"), (f"  {hit.score:.3f}", "dim"))
+    output.print(head, width=width)
+    if hit.headings:
+        output.print(Padding(Text(clean(" › ".join(hit.headings)), style="italic"), (0, 0, 0, 3)), width=width)
+    snippet = make_snippet(clean(hit.text), query)
+    text = Text(snippet.text)
+    for begin, end in snippet.marks:
+        text.stylize("bold yellow", begin, end)
+    output.print(Padding(text, (0, 0, 1, 3)), width=width)

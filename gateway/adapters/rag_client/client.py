@@ -1,0 +1,192 @@
+"""The gateway's one connection to the rag_server: deadlines, a breaker, and the identity of the request."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from typing import Self, TypeVar
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceStub
+from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceStub
+from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceStub
+from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
+from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
+from acervo.rag.v1.system_service_pb2_grpc import SystemServiceStub
+from gateway.adapters.rag_client.statuses import is_lost
+from gateway.domain.breaker import Breaker
+from gateway.domain.errors import RagServerSlow, RagServerUnavailable
+from serving import logs, trace
+
+LOG = logs.get(__name__)
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Metadata = tuple[tuple[str, str], ...]
+
+PROBE_EVERY_S = 1.0
+PROBE_TIMEOUT_S = 1.0
+OPTIONS = (
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    # A server that comes back is found at once, not after the default of up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", 16 << 20),
+    ("grpc.max_metadata_size", 32_768),
+    ("grpc.absolute_max_metadata_size", 65_536),
+)
+
+
+class RagClient:
+    """Calls go out while the breaker is closed; `watch_health` closes it again."""
+
+    def __init__(self, address: str) -> None:
+        """Connects when first used. `address` is host:port."""
+        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+        self._check = health_pb2_grpc.HealthStub(self._channel).Check  # type: ignore[attr-defined]  # the stubs lack it
+        self._breaker = Breaker()
+        self._closed = asyncio.Event()
+        self._closed.set()
+        self.collections = CollectionServiceStub(self._channel)
+        self.documents = DocumentServiceStub(self._channel)
+        self.ingest = IngestServiceStub(self._channel)
+        self.jobs = JobServiceStub(self._channel)
+        self.search = SearchServiceStub(self._channel)
+        self.system = SystemServiceStub(self._channel)
+
+    async def ask(
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Response],
+        request: Request,
+        timeout_s: float,
+        *,
+        again: bool = False,
+    ) -> Response:
+        """One answer. With `again` a lost call is tried once more: only for what changes nothing.
+
+        Raises RagServerUnavailable where nobody answers; a status of the rag_server as grpc.aio.AioRpcError.
+        """
+        if again:
+            try:
+                return await self._once(method, request, timeout_s)
+            except RagServerSlow:
+                raise  # the time is used up
+            except RagServerUnavailable:
+                LOG.info("asked again")
+        return await self._once(method, request, timeout_s)
+
+    async def hand_over(
+        self,
+        method: grpc.aio.StreamUnaryMultiCallable[Request, Response],
+        requests: Iterator[Request],
+        timeout_s: float,
+        metadata: Metadata,
+    ) -> Response:
+        """A stream of requests that is known beforehand. Raises as `ask`."""
+        self._check_closed()
+        try:
+            response = await method(requests, timeout=timeout_s, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            self._heard(error)
+            raise
+        self._answered()
+        return response
+
+    async def stream(
+        self,
+        method: grpc.aio.UnaryStreamMultiCallable[Request, Response],
+        request: Request,
+        timeout_s: float | None,
+    ) -> AsyncGenerator[Response]:
+        """Answers as they come. Raises as `ask`."""
+        self._check_closed()
+        call = method(request, timeout=timeout_s, metadata=identity())
+        try:
+            async for response in call:
+                self._answered()
+                yield response
+        except grpc.aio.AioRpcError as error:
+            self._heard(error)
+            raise
+        finally:
+            call.cancel()
+
+    async def reachable(self) -> None:
+        """Return at once while the breaker is closed; else as soon as it is."""
+        await self._closed.wait()
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the breaker is closed."""
+        return self._closed.is_set()
+
+    async def watch_health(self) -> None:
+        """Ask for the server's health again and again: the only calls that an open breaker lets through."""
+        while True:
+            try:
+                request = health_pb2.HealthCheckRequest()
+                await self._check(request, timeout=PROBE_TIMEOUT_S, wait_for_ready=True)
+                self._answered()
+            except grpc.aio.AioRpcError as error:
+                if is_lost(error):
+                    self._failed()
+                else:
+                    self._answered()
+            await asyncio.sleep(PROBE_EVERY_S)
+
+    async def close(self) -> None:
+        """End the connection and the calls on it."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _once(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float
+    ) -> Response:
+        self._check_closed()
+        try:
+            response = await method(request, timeout=timeout_s, metadata=identity())
+        except grpc.aio.AioRpcError as error:
+            self._heard(error)
+            raise
+        self._answered()
+        return response
+
+    def _heard(self, error: grpc.aio.AioRpcError) -> None:
+        """Learn from a failed call. Raises RagServerUnavailable in its stead where nobody answered."""
+        if not is_lost(error):
+            self._answered()
+            return
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise RagServerSlow from error  # slow is not gone: whether it is the probe finds out
+        self._failed()
+        raise RagServerUnavailable from error
+
+    def _check_closed(self) -> None:
+        if self._breaker.is_open:
+            raise RagServerUnavailable
+
+    def _answered(self) -> None:
+        if self._breaker.is_open:
+            LOG.info("rag_server is back")
+        self._breaker = self._breaker.succeeded()
+        self._closed.set()
+
+    def _failed(self) -> None:
+        was_open = self._breaker.is_open
+        self._breaker = self._breaker.failed()
+        if self._breaker.is_open:
+            self._closed.clear()
+            if not was_open:
+                LOG.warning("rag_server cannot be reached")
+
+
+def identity() -> Metadata:
+    """What tells the rag_server which request it works for."""
+    present = trace.current()
+    return (("traceparent", present.traceparent), ("x-request-id", present.request_id))

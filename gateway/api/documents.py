@@ -1,0 +1,32 @@
+"""DocumentService: passed on; deleting also takes back what waits here for the same document."""
+
+from acervo.rag.v1 import document_service_pb2 as pb
+from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceServicer
+from gateway.api.rag_server import RagServer, allowed_s
+from gateway.use_cases.steering import Steering
+from serving.interceptors import Context
+
+
+class DocumentApi(DocumentServiceServicer):
+    """Serves documents."""
+
+    def __init__(self, steering: Steering, rag_server: RagServer) -> None:
+        self._steering = steering
+        self._rag_server = rag_server
+
+    async def GetDocument(self, request: pb.GetDocumentRequest, context: Context) -> pb.GetDocumentResponse:
+        stub = self._rag_server.documents
+        return await self._rag_server.ask(stub.GetDocument, request, allowed_s(context), again=True)
+
+    async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Context) -> pb.ListDocumentsResponse:
+        stub = self._rag_server.documents
+        return await self._rag_server.ask(stub.ListDocuments, request, allowed_s(context), again=True)
+
+    async def DeleteDocument(self, request: pb.DeleteDocumentRequest, context: Context) -> pb.DeleteDocumentResponse:
+        stub = self._rag_server.documents
+        asked = pb.GetDocumentRequest(name=request.name)
+        document = (await self._rag_server.ask(stub.GetDocument, asked, allowed_s(context), again=True)).document
+        # What was asked last wins: an upload that waits here came before this.
+        collection = document.name.split("/")[1]
+        await self._steering.give_way(collection, document.document_key)
+        return await self._rag_server.ask(stub.DeleteDocument, request, allowed_s(context))

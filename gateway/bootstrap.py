@@ -1,0 +1,191 @@
+"""The composition root of the gateway: here alone it is decided what is used for what."""
+
+import asyncio
+import ipaddress
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from acervo.gateway.v1 import edge_service_pb2, event_service_pb2, upload_service_pb2
+from acervo.gateway.v1.edge_service_pb2_grpc import add_EdgeServiceServicer_to_server
+from acervo.gateway.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
+from acervo.gateway.v1.upload_service_pb2_grpc import add_UploadServiceServicer_to_server
+from acervo.rag.v1 import (
+    collection_service_pb2,
+    document_service_pb2,
+    ingest_service_pb2,
+    job_pb2,
+    job_service_pb2,
+    search_service_pb2,
+    system_service_pb2,
+)
+from acervo.rag.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
+from acervo.rag.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from acervo.rag.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
+from acervo.rag.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
+from acervo.rag.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
+from acervo.rag.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
+from gateway.adapters.rag_client.client import RagClient
+from gateway.adapters.rag_client.jobs import RagJobs
+from gateway.adapters.sqlite.outbox import SqliteOutbox
+from gateway.adapters.sqlite.outbox_work import SqliteOutboxRecords, SqliteOutboxWork
+from gateway.api import translate
+from gateway.api.accepting import Accepting
+from gateway.api.collections import CollectionApi
+from gateway.api.documents import DocumentApi
+from gateway.api.edge import EdgeApi
+from gateway.api.events import EventApi
+from gateway.api.health import SystemHealth
+from gateway.api.ingest import IngestApi
+from gateway.api.job_pages import JobPages
+from gateway.api.jobs import JobApi
+from gateway.api.openapi.document import open_api
+from gateway.api.search import SearchApi
+from gateway.api.system import SystemApi
+from gateway.api.uploads import UploadApi
+from gateway.domain.capacity import Capacity
+from gateway.interceptors.order import layers
+from gateway.settings import Settings
+from gateway.use_cases.examining import Examining
+from gateway.use_cases.following import Following
+from gateway.use_cases.forwarding import Forwarding
+from gateway.use_cases.keeping import Keeping
+from gateway.use_cases.nudge import Nudge
+from gateway.use_cases.steering import Steering
+from gateway.use_cases.taking_in import TakingIn
+from gateway.use_cases.verifying import Verifying
+from serving import logs
+from serving.server import Server, bind
+from storage.blobs import BlobFolder
+from storage.migrations import upgrade
+from storage.sqlite import Database
+
+LOG = logs.get(__name__)
+GIB = 1 << 30
+MIGRATIONS = Path(__file__).parent / "migrations"
+CONTRACTS = (
+    upload_service_pb2,
+    event_service_pb2,
+    edge_service_pb2,
+    ingest_service_pb2,
+    job_service_pb2,
+    document_service_pb2,
+    collection_service_pb2,
+    search_service_pb2,
+    system_service_pb2,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway that answers."""
+
+    server: Server
+    following: Following[job_pb2.Job]
+    tasks: tuple[asyncio.Task[None], ...]
+
+    async def failed(self) -> None:
+        """Return never; raise what ended a task that must not end."""
+        done, _ = await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+
+    async def stop(self, drain_s: float, grace_s: float) -> None:
+        """Let uploads under way finish; streams end at once, their clients come back."""
+        self.following.stop()
+        await self.server.stop(drain_s, grace_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """The embedded profile's."""
+
+    blobs: BlobFolder
+    outbox: SqliteOutbox
+    work: SqliteOutboxWork
+    records: SqliteOutboxRecords
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Gateway]:
+    """A gateway that answers and forwards, until the block ends. Raises PortTaken, NewerDatabase, apsw.Error."""
+    folder = settings.storage.folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await asyncio.to_thread(upgrade, folder / "gateway.db", MIGRATIONS)
+    capacity = Capacity(settings.max_upload_bytes, _min_free_bytes(settings.min_free_bytes, folder))
+    async with Database(folder / "gateway.db") as database, RagClient(settings.rag_server) as client:
+        store = _Store(
+            BlobFolder(folder / "blobs"),
+            SqliteOutbox(database),
+            SqliteOutboxWork(database),
+            SqliteOutboxRecords(database),
+        )
+        changed = Nudge()
+        jobs = RagJobs(client)
+        following = Following(store.outbox, jobs, translate.snapshot, changed)
+        server = bind(settings.listen, layers(), [_service_name(contract) for contract in CONTRACTS])
+        _serve_all(server, store, capacity, client, following, changed)
+        _warn_if_open(settings.listen)
+        await server.start()
+        tasks = (
+            asyncio.create_task(client.watch_health(), name="watch-health"),
+            asyncio.create_task(Forwarding(store.work, jobs, changed).run(), name="forwarding"),
+            asyncio.create_task(Keeping(store.records, store.blobs, time.time).run(), name="keeping"),
+        )
+        await server.ready()
+        try:
+            yield Gateway(server, following, tasks)
+        finally:
+            await server.grpc.stop(None)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _serve_all(
+    server: Server,
+    store: _Store,
+    capacity: Capacity,
+    client: RagClient,
+    following: Following[job_pb2.Job],
+    changed: Nudge,
+) -> None:
+    taking_in = TakingIn(store.blobs, store.outbox, capacity, changed)
+    accepting = Accepting(taking_in, client)
+    steering = Steering(store.outbox, store.blobs, changed, time.time)
+    health = SystemHealth(Examining(store.records, store.blobs, capacity, time.time), client)
+    verifying = Verifying(store.outbox, store.records, store.blobs, RagJobs(client), time.time)
+    pages = JobPages(store.outbox, client)
+    to = server.grpc
+    add_UploadServiceServicer_to_server(UploadApi(taking_in, accepting), to)
+    add_EventServiceServicer_to_server(EventApi(following), to)
+    add_EdgeServiceServicer_to_server(EdgeApi(health, open_api()), to)
+    add_IngestServiceServicer_to_server(IngestApi(taking_in, accepting, store.work, client), to)
+    add_JobServiceServicer_to_server(JobApi(following, steering, pages, client), to)
+    add_DocumentServiceServicer_to_server(DocumentApi(steering, client), to)
+    add_CollectionServiceServicer_to_server(CollectionApi(steering, client), to)
+    add_SearchServiceServicer_to_server(SearchApi(client), to)
+    add_SystemServiceServicer_to_server(SystemApi(health, verifying, client), to)
+
+
+def _service_name(contract: object) -> str:
+    (service,) = contract.DESCRIPTOR.services_by_name.values()  # type: ignore[attr-defined]  # a generated module
+    return str(service.full_name)
+
+
+def _min_free_bytes(given: int | None, folder: Path) -> int:
+    """What must stay free: as asked, or 1 GiB, or 5 % of a disk so small that 1 GiB is more."""
+    return min(GIB, shutil.disk_usage(folder).total // 20) if given is None else given
+
+
+def _warn_if_open(listen: str) -> None:
+    host = listen.rpartition(":")[0].strip("[]")
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = host == "localhost"
+    if not is_loopback:
+        LOG.warning("open to the network: anybody who reaches this address is let in", listen=listen)

@@ -1,0 +1,13 @@
+"""Who asks."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller with a name for logs, quotas and the audit."""
+
+    name: str
+
+
+ANONYMOUS = Principal("anonymous")

@@ -1,0 +1,130 @@
+"""Forwarding: what was acknowledged is handed to the rag_server until it has it, each document's uploads in order."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+
+from gateway.domain.entry import Entry, EntryState
+from gateway.domain.errors import RagServerUnavailable
+from gateway.ports import HandOverFailed, OutboxWork, RagServerIntake, RefusedByRagServer
+from gateway.use_cases.nudge import Nudge
+from serving import logs, trace
+from serving.errors import Unavailable
+from serving.failpoint import failpoint
+
+LOG = logs.get(__name__)
+LANES = 4  # handed over at once
+LOOK_AHEAD = 16  # rows in one look
+POLL_S = 1.0  # a lost nudge costs so much
+FIRST_REST_S = 0.2
+LONGEST_REST_S = 60.0
+Clock = Callable[[], float]
+
+
+class Forwarding:
+    """Empties the outbox. Nothing in here needs to survive: an entry is open until its row says otherwise."""
+
+    def __init__(
+        self, outbox: OutboxWork, rag_server: RagServerIntake, changed: Nudge, clock: Clock = time.time
+    ) -> None:
+        self._outbox = outbox
+        self._rag_server = rag_server
+        self._changed = changed
+        self._clock = clock
+        self._picking = asyncio.Lock()
+        self._busy: set[tuple[str, str]] = set()
+        self._resting: dict[str, tuple[int, float]] = {}  # job id: failures, until (monotonic)
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        async with asyncio.TaskGroup() as lanes:
+            for number in range(LANES):
+                lanes.create_task(self._lane(), name=f"forward-{number}")
+
+    async def _lane(self) -> None:
+        while True:
+            try:
+                await self._rag_server.reachable()
+                entry = await self._pick()
+            except Unavailable:  # the outbox's disk
+                await asyncio.sleep(_rest_s(3))
+                continue
+            trace.CURRENT.set(trace.begin(entry.origin.request_id, entry.origin.traceparent))
+            try:
+                await self._settle(entry)
+            finally:
+                self._busy.discard(entry.key)
+
+    async def _pick(self) -> Entry:
+        """The next entry whose document no lane is busy with; it is busy now."""
+        async with self._picking:
+            while True:
+                entry = await self._next_due()
+                if entry is not None:
+                    self._busy.add(entry.key)
+                    return entry
+                await self._changed.wait(self._pause_s())
+
+    async def _next_due(self) -> Entry | None:
+        position = 0
+        while heads := await self._outbox.heads(position, LOOK_AHEAD):
+            for entry in heads:
+                if entry.key not in self._busy and not self._rests(entry):
+                    return entry
+            position = heads[-1].position
+        return None
+
+    async def _settle(self, entry: Entry) -> None:
+        """One try. A failure makes the entry rest, and with it what follows it."""
+        try:
+            if entry.state is EntryState.PENDING:
+                await self._hand_over(entry)
+            else:
+                await self._withdraw(entry)
+        except RagServerUnavailable:
+            await asyncio.sleep(_rest_s(1))  # until the breaker opens and does the waiting
+        except (HandOverFailed, Unavailable) as error:
+            self._rest(entry, str(error))
+        except Exception:
+            LOG.exception("forwarding failed", job=entry.job_id)
+            self._rest(entry, "see the traceback")
+        else:
+            self._resting.pop(entry.job_id, None)
+            self._changed()
+
+    async def _hand_over(self, entry: Entry) -> None:
+        try:
+            known_as = await self._rag_server.hand_over(entry)
+        except RefusedByRagServer as refused:
+            await self._outbox.refused(entry, refused.refusal, self._clock())
+            LOG.warning("refused", job=entry.job_id, reason=refused.refusal.reason)
+            return
+        failpoint("gateway.forwarded")
+        await self._outbox.forwarded(entry, known_as, self._clock())
+        LOG.info("forwarded", job=entry.job_id, waited_s=round(self._clock() - entry.accept_time, 3))
+
+    async def _withdraw(self, entry: Entry) -> None:
+        """Cancelled here; an earlier try may have reached the rag_server all the same."""
+        if await self._rag_server.withdraw(entry.job_id):
+            await self._outbox.forwarded(entry, entry.job_id, self._clock())
+        else:
+            await self._outbox.withdrawn(entry, self._clock())
+
+    def _rest(self, entry: Entry, cause: str) -> None:
+        failures = self._resting.get(entry.job_id, (0, 0.0))[0] + 1
+        self._resting[entry.job_id] = failures, time.monotonic() + _rest_s(failures)
+        LOG.warning("not forwarded yet", job=entry.job_id, failures=failures, cause=cause)
+
+    def _rests(self, entry: Entry) -> bool:
+        return self._resting.get(entry.job_id, (0, 0.0))[1] > time.monotonic()
+
+    def _pause_s(self) -> float:
+        soonest = min((until for _, until in self._resting.values()), default=float("inf"))
+        return max(0.01, min(POLL_S, soonest - time.monotonic()))
+
+
+def _rest_s(failures: int) -> float:
+    """0.2, 0.4, 0.8 … 60 s, times 0.5 to 1."""
+    longest = min(LONGEST_REST_S, FIRST_REST_S * 2.0 ** min(failures - 1, 20))
+    return longest * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, guards nothing

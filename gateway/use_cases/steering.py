@@ -1,0 +1,62 @@
+"""Steering jobs that the gateway itself speaks of: cancelling, trying again, and giving way to a later request."""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.domain.entry import Entry, EntryState
+from gateway.domain.errors import JobEnded, JobNotRetryable
+from gateway.ports import Blobs, Outbox
+from gateway.use_cases.nudge import Nudge
+
+
+class Steering:
+    """Each method returns None where the rag_server must be asked instead."""
+
+    def __init__(self, outbox: Outbox, blobs: Blobs, changed: Nudge, clock: Callable[[], float]) -> None:
+        self._outbox = outbox
+        self._blobs = blobs
+        self._changed = changed
+        self._clock = clock
+
+    async def local(self, job_id: str) -> Entry | None:
+        """The entry, where the gateway speaks of the job."""
+        entry = await self._outbox.get(job_id)
+        return entry if entry is not None and entry.is_local else None
+
+    async def known_as(self, job_id: str) -> str:
+        """The id under which the rag_server has the job."""
+        entry = await self._outbox.get(job_id)
+        return entry.known_as or job_id if entry is not None else job_id
+
+    async def cancel(self, job_id: str) -> Entry | None:
+        """The cancelled entry. Raises JobEnded."""
+        if await self.local(job_id) is None:
+            return None
+        entry = await self._outbox.cancel(job_id, self._clock())
+        self._changed()
+        if entry is not None and entry.state is EntryState.REFUSED:
+            raise JobEnded
+        return entry if entry is not None and entry.is_local else None
+
+    async def retry(self, job_id: str) -> Entry | None:
+        """The entry, PENDING again. Raises JobNotRetryable."""
+        entry = await self.local(job_id)
+        if entry is None:
+            return None
+        if entry.state is EntryState.PENDING or not await self._still_kept(entry):
+            raise JobNotRetryable
+        entry = await self._outbox.retry(job_id, self._clock())
+        self._changed()
+        return entry if entry is not None and entry.is_local else None
+
+    async def give_way(self, collection: str, document_key: str) -> None:
+        """Cancel what waits for a document, or for a whole collection where the key is empty: it is to be deleted."""
+        if await self._outbox.cancel_documents(collection, document_key, self._clock()):
+            self._changed()
+
+    async def _still_kept(self, entry: Entry) -> bool:
+        try:
+            await asyncio.to_thread(self._blobs.keep, entry.blob.sha256)
+        except FileNotFoundError:
+            return False
+        return await asyncio.to_thread(self._blobs.has, entry.blob)

@@ -1,0 +1,91 @@
+from collections.abc import Callable
+
+import pytest
+
+from acervo.rag.v1 import search_service_pb2
+from acervo.rag.v1.search_service_pb2 import Citation, SearchHit
+from cli.search import cite
+from tests.cli.conftest import Run
+from tests.cli.fake_acervo import FakeAcervo
+
+Call = Callable[..., Run]
+
+
+def hit(**changes: object) -> SearchHit:
+    where = Citation(document_version=2, page_first=3, page_last=4, char_start=1234, char_end=1789)
+    found = SearchHit(
+        document="collections/default/documents/d",
+        document_key="leis/lei.pdf",
+        file_name="lei.pdf",
+        citation=where,
+        text="A administração pública\nobedecerá aos princípios.",
+        score=0.75,
+        headings=["Título III", "Capítulo VII"],
+    )
+    found.MergeFrom(SearchHit(**changes))  # type: ignore[arg-type]  # fields of the message
+    return found
+
+
+def test_json_has_the_agreed_keys_on_one_line(call: Call, acervo: FakeAcervo) -> None:
+    acervo.hits = [hit()]
+    acervo.degraded = [search_service_pb2.DEGRADATION_NO_DENSE]
+    run = call("search", "administração", "--json")
+    assert run.out.count("\n") == 1
+    assert run.json == {
+        "hits": [
+            {
+                "document": "collections/default/documents/d",
+                "file_name": "lei.pdf",
+                "page_first": 3,
+                "page_last": 4,
+                "char_start": 1234,
+                "char_end": 1789,
+                "score": 0.75,
+                "text": "A administração pública\nobedecerá aos princípios.",
+                "headings": ["Título III", "Capítulo VII"],
+                "document_key": "leis/lei.pdf",
+                "document_version": 2,
+            }
+        ],
+        "degraded": ["NO_DENSE"],
+        "took_ms": 12.5,
+        "index_sequence": 7,
+    }
+
+
+def test_options_travel_in_the_request(call: Call, acervo: FakeAcervo) -> None:
+    call("search", "two", "words", "--collection", "leis", "--limit", "3", "--mode", "lexical", "--min-sequence", "12")
+    (request,) = acervo.searches
+    assert (request.query, request.collection, request.limit) == ("two words", "leis", 3)
+    assert (request.mode, request.min_sequence) == (search_service_pb2.SEARCH_MODE_LEXICAL, 12)
+
+
+def test_people_see_rank_citation_score_headings_and_text(call: Call, acervo: FakeAcervo) -> None:
+    acervo.hits = [hit()]
+    out = call("search", "administracao").out
+    assert "1. lei.pdf, p. 3-4 [1234:1789]  0.750" in out
+    assert "Título III › Capítulo VII" in out
+    assert "A administração pública obedecerá aos princípios." in out
+
+
+def test_what_was_left_out_is_said(call: Call, acervo: FakeAcervo) -> None:
+    acervo.degraded = [search_service_pb2.DEGRADATION_NO_LEXICAL]
+    out = call("search", "x").out
+    assert "found by meaning only" in out
+    assert "Nothing found." in out
+
+
+def test_text_cannot_steer_the_terminal(call: Call, acervo: FakeAcervo) -> None:
+    acervo.hits = [hit(text="\x1b]0;owned\x07 [red]text[/red] \u202egnp.exe", file_name="\x1b[2Jx.pdf")]
+    out = call("search", "text").out
+    assert not set("\x1b\x07\u202e") & set(out)
+    assert "[red]text[/red]" in out
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [(3, 4, "lei.pdf, p. 3-4 [1:9]"), (3, 3, "lei.pdf, p. 3 [1:9]"), (0, 0, "lei.pdf [1:9]")],
+)
+def test_a_citation_names_its_pages_where_there_are_any(first: int, last: int, expected: str) -> None:
+    where = Citation(page_first=first, page_last=last, char_start=1, char_end=9)
+    assert cite(SearchHit(file_name="lei.pdf", citation=where)) == expected

@@ -1,0 +1,110 @@
+"""What every implementation of the port ChangeLog does."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from rag_server.domain.document import ChangeKind, StagedChunk
+from tests.contracts.ingesting import claim, finish, ingest, ingested, order, staged_chunks, summary, tick, vector
+from tests.fakes.store_ports import StorePorts
+
+
+async def test_a_new_log_is_empty(store: StorePorts) -> None:
+    assert store.change_log.last_sequence() == 0
+    assert store.change_log.changes(0, 9) == []
+    assert store.change_log.current_chunk_ids().dtype == np.int64
+
+
+async def test_changes_are_dense_and_read_in_pages(store: StorePorts) -> None:
+    first = await ingested(store, "a", "one")
+    await ingest(store, "b", "two")
+    await store.documents.delete(first.document_id, "", tick())
+    await ingest(store, "b", "three")
+    changes = store.change_log.changes(0, 3) + store.change_log.changes(3, 3)
+    assert [change.sequence for change in changes] == [1, 2, 3, 4]
+    assert [change.kind for change in changes] == [
+        ChangeKind.PUBLISHED,
+        ChangeKind.PUBLISHED,
+        ChangeKind.DELETED,
+        ChangeKind.PUBLISHED,
+    ]
+    assert store.change_log.last_sequence() == 4
+
+
+async def test_the_chunks_of_a_current_version_come_by_ordinal_with_their_vectors(store: StorePorts) -> None:
+    job = await ingest(store, content="one two three")
+    version_id = store.change_log.changes(0, 1)[0].version_id
+    chunks = store.change_log.chunks_of(version_id)
+    assert [chunk.text for chunk in chunks] == ["one", "two", "three"]
+    assert {(chunk.collection, chunk.document_id, chunk.title) for chunk in chunks} == {
+        ("default", job.document_id, "a.txt")
+    }
+    np.testing.assert_array_equal(chunks[2].vector, vector("three"))
+    assert chunks[2].vector.dtype == np.float32
+
+
+async def test_headings_and_the_title_property_travel_with_the_chunks(store: StorePorts) -> None:
+    await store.jobs.admit(order(), tick())
+    claimed = await claim(store)
+    version_id = await store.staging.begin(claimed)
+    chunk = replace(staged_chunks("one")[0].chunk, headings=("Parte I", "Seção 2"))
+    await store.staging.stage_chunks(claimed, version_id, [StagedChunk(chunk, vector("one"))])
+    described = replace(summary("one"), properties={"title": "Relatório", "author": "A"})
+    await store.staging.publish(claimed, version_id, described, None, tick())
+    indexed = store.change_log.chunks_of(version_id)[0]
+    assert (indexed.headings, indexed.title) == (("Parte I", "Seção 2"), "Relatório")
+    assert store.change_log.passages([indexed.chunk_id])[indexed.chunk_id].headings == ("Parte I", "Seção 2")
+
+
+async def test_a_version_that_is_no_longer_current_has_no_chunks(store: StorePorts) -> None:
+    await ingest(store, content="one")
+    old = store.change_log.changes(0, 1)[0].version_id
+    document = await ingested(store, content="two")
+    assert store.change_log.chunks_of(old) == []
+    new = store.change_log.changes(1, 1)[0].version_id
+    assert len(store.change_log.chunks_of(new)) == 1
+    await store.documents.delete(document.document_id, "", tick())
+    assert store.change_log.chunks_of(new) == []
+
+
+async def test_a_staged_version_has_no_chunks_to_show(store: StorePorts) -> None:
+    await store.jobs.admit(order(), tick())
+    claimed = await claim(store)
+    version_id = await store.staging.begin(claimed)
+    await store.staging.stage_chunks(claimed, version_id, staged_chunks("one"))
+    assert store.change_log.chunks_of(version_id) == []
+    assert store.change_log.current_chunk_ids().size == 0
+
+
+async def test_passages_say_where_a_chunk_stands(store: StorePorts) -> None:
+    await ingest(store, "papers/a.txt", "one")
+    document = await ingested(store, "papers/a.txt", "two three")
+    ids = [int(chunk_id) for chunk_id in store.change_log.current_chunk_ids()]
+    passage = store.change_log.passages(ids)[ids[1]]
+    assert (passage.text, passage.char_start, passage.char_end) == ("three", 4, 9)
+    assert (passage.document_id, passage.document_key, passage.file_name, passage.document_version) == (
+        document.document_id,
+        "papers/a.txt",
+        "a.txt",
+        2,
+    )
+    assert (passage.collection, passage.page_first, passage.page_last) == ("default", 1, 1)
+
+
+async def test_a_stale_chunk_id_is_missing_and_never_used_again(store: StorePorts) -> None:
+    await ingest(store, content="one")
+    stale = [int(chunk_id) for chunk_id in store.change_log.current_chunk_ids()]
+    await ingest(store, content="two")
+    await store.staging.drop_retired(9)
+    await ingest(store, "b.txt", "three")
+    assert store.change_log.passages([*stale, 10**12]) == {}
+    assert not set(stale) & set(store.change_log.current_chunk_ids().tolist())
+
+
+async def test_what_was_not_published_leaves_no_gap(store: StorePorts) -> None:
+    await store.jobs.admit(order(content="old", priority=0), tick())
+    await store.jobs.admit(order(content="new", priority=9), tick())
+    await finish(store, await claim(store), "new")
+    assert await finish(store, await claim(store), "old") == 0
+    await ingest(store, "b")
+    assert [change.sequence for change in store.change_log.changes(0, 9)] == [1, 2]
