@@ -40,19 +40,30 @@ def _sources_of(path: Path) -> Iterator[Source]:
         for found in _files_below(path):
             key = _sendable(found.relative_to(path).as_posix())
             yield Source(found, shown=_sendable(str(found)), document_key=key, file_name=_sendable(found.name))
-    elif path.exists():
+    elif path.is_file():
         name = _sendable(path.name)
         yield Source(path, shown=_sendable(str(path)), document_key=name, file_name=name)
+    elif path.exists():
+        # A pipe can be read once; a file is read for its hash and again for each attempt to send it.
+        raise Failure(
+            f"{_sendable(str(path))} is no regular file: give its bytes to `-`, with a --name", exit_status=USAGE
+        )
     else:
         raise Failure(f"there is no file or folder {_sendable(str(path))}", exit_status=USAGE)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_refuse_unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and (found := Path(parent, name)).is_file():
                 yield found
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    # Without this a folder that may not be read would be left out without a word.
+    name = _sendable(str(error.filename))
+    raise Failure(f"the folder {name} cannot be read: {error.strerror}", exit_status=USAGE) from error
 
 
 def _refuse_collisions(sources: Sequence[Source]) -> None:

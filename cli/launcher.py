@@ -51,7 +51,8 @@ class Launcher:
             return
         self._folder.rotate_log(supervised.program.name)
         tasks.create_task(supervised.keep(self.stopping), name=supervised.program.name)
-        await first_of(supervised.ready, self.stopping, within_s=PATIENCE_S)
+        if supervised.program.awaited:
+            await first_of(supervised.ready, self.stopping, within_s=PATIENCE_S)
 
     async def _watch_readiness(self) -> None:
         while not all(supervised.ready.is_set() for supervised in self.supervised):

@@ -62,11 +62,13 @@ def make_programs(folder: RunFolder, ports: Ports, environment: Mapping[str, str
     }
     serving = readiness.serving(ports.address("rag_server"))
     gateway = readiness.serving(ports.address("gateway"))
+    settled = readiness.settled(WORKER_SETTLES_S)
     edge = readiness.answering(HOST, ports.named()["envoy"], "/health/ready")
+    python = (sys.executable, "-m")
     return [
-        Program("serve", (sys.executable, "-m", "rag_server.serve"), variables, serving),
-        Program("work", (sys.executable, "-m", "rag_server.work"), variables, readiness.settled(WORKER_SETTLES_S)),
-        Program("gateway", (sys.executable, "-m", "gateway.serve"), variables, gateway),
+        Program("serve", (*python, "rag_server.serve"), variables, serving),
+        Program("work", (*python, "rag_server.work"), variables, settled, awaited=False),
+        Program("gateway", (*python, "gateway.serve"), variables, gateway),
         Program("envoy", _envoy_command(folder), environment, edge),
     ]
 

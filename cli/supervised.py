@@ -27,6 +27,7 @@ class Program:
     command: tuple[str, ...]
     variables: Mapping[str, str]  # the whole environment
     readiness: Readiness
+    awaited: bool = True  # whether the programs after it wait, for a while, until it is ready
 
 
 class Voice(Protocol):
@@ -132,12 +133,13 @@ class Supervised:
 
     async def _decide(self, death: Death, log_begin: int, stopping: asyncio.Event) -> None:
         self._history, decision = after_death(self._history, death)
+        said = last_line(self._folder.log_path(self.program.name), log_begin)
         match decision:
             case Restart(delay_s):
-                self._voice.died(self.program.name, describe(death.status), delay_s)
+                how = f"{describe(death.status)}: {said}" if said and death.status > 0 else describe(death.status)
+                self._voice.died(self.program.name, how, delay_s)
                 await first_of(stopping, within_s=delay_s)
             case GiveUp():
-                said = last_line(self._folder.log_path(self.program.name), log_begin)
                 self.refusal = said or f"it ended with status {death.status} and said nothing"
                 stopping.set()
 

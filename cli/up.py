@@ -37,7 +37,7 @@ def up(
     """Start everything on this machine, and keep it running until Ctrl-C."""
     if "://" in data:
         raise typer.BadParameter("--data is a folder; `up` runs everything on one machine")
-    folder, ports = RunFolder(Path(data).absolute()), Ports(port_base)
+    folder, ports = RunFolder(Path(data or "data").absolute()), Ports(port_base)
     environment = dict(os.environ)
     with folder.locked():
         refuse_taken(ports)

@@ -11,10 +11,10 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 BUFFER_BYTES = 1 << 20
 STALE_UPLOAD_S = 3_600.0
@@ -86,10 +86,11 @@ class BlobFolder:
                     path.unlink()
                     removed += 1
         stale = time.time() - STALE_UPLOAD_S
-        for path in self._incoming.iterdir():
-            if path.stat().st_mtime < stale:
-                path.unlink(missing_ok=True)
-                removed += 1
+        for path in self.incoming():
+            with suppress(FileNotFoundError):  # an upload that ended meanwhile
+                if path.stat().st_mtime < stale:
+                    path.unlink()
+                    removed += 1
         return removed
 
     def files(self) -> Iterator[Path]:
@@ -116,7 +117,7 @@ class BlobWriter:
         self._file: IO[bytes] | None = None
         self._hash = hashlib.sha256()
         self._buffer = bytearray()
-        self._flushing: asyncio.Future[None] | None = None
+        self._working: asyncio.Future[Any] | None = None
         self.size_bytes = 0
 
     async def write(self, piece: bytes) -> None:
@@ -124,8 +125,8 @@ class BlobWriter:
         self.size_bytes += len(piece)
         self._buffer += piece
         if len(self._buffer) >= BUFFER_BYTES:
-            self._flushing = asyncio.ensure_future(asyncio.to_thread(self._flush))
-            await asyncio.shield(self._flushing)
+            self._working = asyncio.ensure_future(asyncio.to_thread(self._flush))
+            await asyncio.shield(self._working)
 
     def sha256(self) -> str:
         """The hash of everything that was written, in hexadecimal digits."""
@@ -135,21 +136,29 @@ class BlobWriter:
 
     async def finish(self) -> Blob:
         """Force the bytes to the disk and give them their name. Raises OSError."""
-        return await asyncio.to_thread(self._finish)
+        finishing = asyncio.ensure_future(asyncio.to_thread(self._finish))
+        self._working = finishing
+        return await asyncio.shield(finishing)
 
     async def abort(self) -> None:
-        """Forget the upload. Does nothing after `finish`."""
-        if self._flushing is not None:
-            await asyncio.wait([self._flushing])  # a cancelled write goes on in its thread
-        if self._file is not None:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
+        """Forget the upload. Does nothing after `finish`. A cancellation while it waits does not call it back."""
+        if self._working is None or self._working.done():
+            self._forget()
+            return
+        # What was cancelled goes on in its thread: the file is its until then.
+        self._working.add_done_callback(lambda _: self._forget())
+        await asyncio.wait([self._working])
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.abort()
+
+    def _forget(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
 
     def _finish(self) -> Blob:
         self._flush()

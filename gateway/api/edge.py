@@ -28,5 +28,6 @@ class EdgeApi(EdgeServiceServicer):
             await context.send_initial_metadata(UNAVAILABLE)
         return pb.GetReadinessResponse(status=look.status, components=look.components)
 
-    async def GetOpenApi(self, _request: pb.GetOpenApiRequest, _context: Context) -> httpbody_pb2.HttpBody:
-        return httpbody_pb2.HttpBody(content_type="application/json", data=self._open_api)
+    async def GetOpenApi(self, _request: pb.GetOpenApiRequest, _context: Context) -> pb.GetOpenApiResponse:
+        body = httpbody_pb2.HttpBody(content_type="application/json", data=self._open_api)
+        return pb.GetOpenApiResponse(body=body)

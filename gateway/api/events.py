@@ -31,7 +31,7 @@ class EventApi(EventServiceServicer):
 
     async def StreamJobEvents(
         self, request: pb.StreamJobEventsRequest, context: Context
-    ) -> AsyncGenerator[httpbody_pb2.HttpBody]:
+    ) -> AsyncGenerator[pb.StreamJobEventsResponse]:
         shown = _last_event_id(context)
         begun = False
         async with aclosing(self._following.follow(translate.job_id(request.name))) as snapshots:
@@ -39,12 +39,16 @@ class EventApi(EventServiceServicer):
                 if not begun:
                     # Not before the job is known to exist: until then an error still becomes an HTTP status.
                     await context.send_initial_metadata(HEADERS)
-                    yield httpbody_pb2.HttpBody(content_type=CONTENT_TYPE, data=RETRY)
+                    yield _message(RETRY, CONTENT_TYPE)
                     begun = True
                 is_new = snapshot.ended or snapshot.revision > shown
-                yield httpbody_pb2.HttpBody(data=_frame(snapshot) if is_new else KEEP_ALIVE)
+                yield _message(_frame(snapshot) if is_new else KEEP_ALIVE)
                 shown = max(shown, snapshot.revision)
-        yield httpbody_pb2.HttpBody(data=END)
+        yield _message(END)
+
+
+def _message(data: bytes, content_type: str = "") -> pb.StreamJobEventsResponse:
+    return pb.StreamJobEventsResponse(body=httpbody_pb2.HttpBody(content_type=content_type, data=data))
 
 
 def _frame(snapshot: Snapshot[job_pb2.Job]) -> bytes:

@@ -21,7 +21,6 @@ from rag_server.worker.ingestion import Ingestion
 from rag_server.worker.loop import Worker
 
 SLOT = "slot-1"
-CHUNK_TOKENS = 256  # docs/decisions/0005: longer ones found less
 
 
 @asynccontextmanager
@@ -36,7 +35,7 @@ async def worker(settings: Settings) -> AsyncIterator[Worker]:
     async with open_store(settings, model.name, embedder, WORK) as store:
         staging = SqliteStaging(store.database, store.pipeline)
         extractor = ExtractorProcess(settings.pdf_engine)
-        limits = ChunkLimits(max_tokens=min(CHUNK_TOKENS, embedder.tokenizer.max_tokens))
+        limits = ChunkLimits.within(embedder.tokenizer.max_tokens)
         ingestion = Ingestion(
             staging=staging,
             blobs=store.blobs,

@@ -36,6 +36,9 @@ SENTENCES: Mapping[FailureReason, str] = {
 }
 
 
+_OF_A_LIMIT = {"which", "asked", "allowed"}
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a job failed. `detail` names limits and amounts (which, asked, allowed); never document text."""
@@ -47,6 +50,10 @@ class Failure:
     @property
     def sentence(self) -> str:
         """The sentence for people: the message where one was given, else that of the reason."""
+        if self.reason is FailureReason.LIMIT_EXCEEDED and not self.message and self.detail.keys() >= _OF_A_LIMIT:
+            return "The file exceeds a limit of this server: {which} is {asked}, and {allowed} is allowed.".format(
+                **self.detail
+            )
         return self.message or SENTENCES[self.reason]
 
 

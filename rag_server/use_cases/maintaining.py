@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from rag_server.ports import Blobs, Jobs, References, Wakeups
@@ -26,25 +27,29 @@ class Maintaining:
 
     async def run(self) -> None:
         """Never returns. A store that does not answer is asked again the next time."""
-        files_due_s = 0.0
         while True:
-            try:
-                await self._leases()
-                if time.monotonic() >= files_due_s:
-                    files_due_s = time.monotonic() + SWEEP_FILES_S
-                    await self._files()
-            except (Unavailable, OSError) as error:
-                LOG.warning("maintenance put off", cause=repr(error.__cause__ or error))
-            await asyncio.sleep(SWEEP_LEASES_S)
+            files_due_s = time.monotonic() + SWEEP_FILES_S
+            await self._attempt(self.sweep_files)
+            while time.monotonic() < files_due_s:
+                await self._attempt(self.sweep_leases)
+                await asyncio.sleep(SWEEP_LEASES_S)
 
-    async def _leases(self) -> None:
+    async def _attempt(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except (Unavailable, OSError) as error:
+            LOG.warning("maintenance put off", cause=repr(error.__cause__ or error))
+
+    async def sweep_leases(self) -> None:
+        """Take jobs back from workers that were not heard of."""
         taken = await self.jobs.sweep(time.time())
         if taken:
             LOG.warning("leases ran out", jobs=taken)
             self.wakeups.notify("queue")
             self.wakeups.notify("jobs")
 
-    async def _files(self) -> None:
+    async def sweep_files(self) -> None:
+        """Forget jobs that ended long ago and files that nothing refers to."""
         forgotten = await self.jobs.prune(time.time() - JOBS_KEPT_S)
         removed = await asyncio.to_thread(self.blobs.sweep, self.references.wanted, FILE_GRACE_S)
         LOG.info("swept", jobs=forgotten, files=removed)

@@ -62,7 +62,7 @@ def file_there(path: Path) -> Readiness:
     """Ready once the file is there."""
 
     async def wait() -> None:
-        while not path.exists():  # noqa: ASYNC240 - a look at a file of this machine
+        while not path.exists():
             await asyncio.sleep(0.01)
 
     return wait

@@ -1,9 +1,10 @@
+import signal
 from collections.abc import Callable
 
 import pytest
 
 from acervo.rag.v1 import job_pb2
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, spawn, wait_until
 from tests.cli.fake_acervo import FakeAcervo
 from tests.cli.test_ingest import failed
 
@@ -78,6 +79,15 @@ def test_watching_a_job_that_fails_has_exit_status_1(call: Call, acervo: FakeAce
     assert run.status == 1
     assert "embedding, 2/2 pages, 1/3 chunks, 12/s, 1:02 left" in run.out
     assert run.err == "acervo: lei.pdf: FAILED (ENCRYPTED: The file is protected by a password.)\n"
+
+
+def test_ctrl_c_ends_the_watching_without_a_word_of_python(acervo: FakeAcervo, server: str, job: job_pb2.Job) -> None:
+    acervo.running.clear()
+    with spawn("jobs", "watch", job.name, "--server", server) as process:
+        wait_until(lambda: job.state == job_pb2.JOB_STATE_RUNNING, "the job is watched")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "")
 
 
 def test_jobs_are_cancelled_and_queued_again(call: Call, job: job_pb2.Job) -> None:

@@ -109,9 +109,11 @@ async def test_settings_that_are_refused_end_everything_with_the_last_line(folde
     refusing = "import sys; sys.stderr.write('ACERVO_X is not a setting\\n'); sys.exit(2)"
     never = file_there(folder.data / "never")
     broken = Program("two", (sys.executable, "-I", "-S", "-c", refusing), dict(os.environ), never)
-    launcher = Launcher([stand_in(folder.data, "one"), broken, stand_in(folder.data, "three")], folder, Silent())
+    voice = Silent()
+    launcher = Launcher([stand_in(folder.data, "one"), broken, stand_in(folder.data, "three")], folder, voice)
     with pytest.raises(Failure, match=r"two will not start: ACERVO_X is not a setting \(all of it: .*two.jsonl\)"):
         await asyncio.wait_for(launcher.run(), DEADLINE_S)
+    assert "two died: exit status 2: ACERVO_X is not a setting, 0.0" in voice.said
     assert lines(folder.data / "stops") == ["one"]
     assert launcher.supervised[1].starts == 5
     assert launcher.supervised[2].starts == 0

@@ -1,14 +1,20 @@
+import io
+import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cli import programs
+from cli.launcher import Launcher
 from cli.main import app
 from cli.programs import Ports, make_programs, render_envoy
 from cli.run_folder import RunFolder
+from cli.up import Herald
 
 
 @pytest.fixture
@@ -52,6 +58,25 @@ def test_programs_stand_in_their_order_with_their_settings(tmp_path: Path) -> No
             "ACERVO_RAG_SERVER": "127.0.0.1:9002",
             "ACERVO_GATEWAY_LISTEN": "127.0.0.1:9001",
         }
+
+
+async def test_the_state_names_processes_and_ports(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    herald = Herald(folder, Ports(9000), Console(file=io.StringIO()))
+    herald.launcher = Launcher(make_programs(folder, Ports(9000), {}), folder, herald)
+    with folder.locked():
+        herald.changed()
+        state = json.loads((folder.run / "launcher.json").read_text())
+    assert state == {
+        "pid": os.getpid(),
+        "data": str(tmp_path),
+        "server": "127.0.0.1:9000",
+        "ports": {"envoy": 9000, "gateway": 9001, "rag_server": 9002, "envoy_admin": 9003},
+        "programs": {
+            name: {"pid": None, "ready": False, "starts": 0} for name in ("serve", "work", "gateway", "envoy")
+        },
+        "ready": False,
+    }
 
 
 def test_envoy_is_configured_for_the_ports_and_the_largest_upload(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Small documents made on the spot, and a way to read them without a process."""
 
-import io
 import random
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ from rag_server.domain.extraction import ExtractionLimits, Page
 _open: Any = pymupdf.open  # the library has no types
 
 
-def source_of(path: Path, *, pdf_engine: str = "pymupdf", media_type: str = "") -> Source:
-    """A file as the child sees it. The caller's test ends before the descriptor matters."""
-    return Source(io.FileIO(path), path.stat().st_size, path.name, media_type, pdf_engine)
+@contextmanager
+def source_of(path: Path, *, pdf_engine: str = "pymupdf", media_type: str = "") -> Iterator[Source]:
+    """A file as the child sees it."""
+    with path.open("rb") as file:
+        yield Source(file, path.stat().st_size, path.name, media_type, pdf_engine)
 
 
 def read(
@@ -29,9 +31,9 @@ def read(
 ) -> tuple[Reading, list[Page]]:
     """Detect and read a file in this process; pages that could not be read are left out."""
     budget = Budget(limits or ExtractionLimits())
-    source = source_of(path, pdf_engine=pdf_engine)
-    reading = reader_for(detect(source, budget))(source, budget)
-    pages = [page.page if isinstance(page, DamagedPage) else page for page in reading.pages]
+    with source_of(path, pdf_engine=pdf_engine) as source:
+        reading = reader_for(detect(source, budget))(source, budget)
+        pages = [page.page if isinstance(page, DamagedPage) else page for page in reading.pages]
     return reading, [page for page in pages if not isinstance(page, UnreadablePage)]
 
 

@@ -8,7 +8,6 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from gateway.api.openapi.contracts import Binding, Contracts
 from gateway.api.openapi.schemas import Schemas
 
-HTTP_BODY = ".google.api.HttpBody"
 STATUS = ".google.rpc.Status"
 VARIABLE = re.compile(r"\{([a-z_]+)(?:=([^}]*))?\}")
 JSON = "application/json"
@@ -101,7 +100,7 @@ class Operations:
         return {**dict.fromkeys(codes, answer), "default": failure}
 
     def _answer(self, binding: Binding) -> dict[str, Any]:
-        if binding.method.output_type != HTTP_BODY:
+        if not binding.rule.response_body:
             return {JSON: {"schema": self._schemas.reference(binding.method.output_type)}}
         content_type = ANSWER_TYPES[binding.method.name]
         return {content_type: {"schema": {"type": "object"} if content_type == JSON else {"type": "string"}}}

@@ -34,7 +34,7 @@ RETURNING {JOB_COLUMNS}
 """
 
 _AHEAD = """
-SELECT count(*) FROM job ahead JOIN job mine ON mine.job_id = ?
+SELECT count(*) FROM job mine JOIN job ahead INDEXED BY ix_job_queue ON mine.job_id = ?
 WHERE ahead.state = 'QUEUED' AND (ahead.priority > mine.priority
   OR (ahead.priority = mine.priority AND ahead.admission < mine.admission))
 """

@@ -19,12 +19,13 @@ _LET_GO = "slot = NULL, lease_end = NULL, revision = revision + 1, update_time =
 # An ended job keeps its amounts and has neither stage nor speed.
 _ENDED = f"{_LET_GO}, end_time = :now, progress = json_remove(progress, '$.stage', '$.rate_per_s', '$.eta_s')"
 
+# Without the hint SQLite sorts the whole queue for every claim.
 _CLAIM = f"""
 UPDATE job SET state = 'RUNNING', slot = :slot, lease_end = :lease_end, fence = fence + 1, attempt = attempt + 1,
   start_time = coalesce(start_time, :now), next_attempt_time = NULL, progress = '{{}}',
   revision = revision + 1, update_time = :now
 WHERE state = 'QUEUED' AND admission = (
-  SELECT admission FROM job WHERE state = 'QUEUED' AND (next_attempt_time IS NULL OR next_attempt_time <= :now)
+  SELECT admission FROM job INDEXED BY ix_job_queue WHERE state = 'QUEUED' AND (next_attempt_time IS NULL OR next_attempt_time <= :now)
   ORDER BY priority DESC, admission LIMIT 1)
 RETURNING {JOB_COLUMNS}, fence
 """

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+from pptx import Presentation
+from pptx.util import Inches
+
+from tests.fakes.documents import read
+
+
+def test_each_slide_is_a_page_with_title_text_table_and_notes(tmp_path: Path) -> None:
+    presentation = Presentation()
+    presentation.core_properties.title = "Apresentação"
+    slide = presentation.slides.add_slide(presentation.slide_layouts[1])
+    assert slide.shapes.title is not None
+    slide.shapes.title.text = "Metas"
+    slide.placeholders[1].text_frame.text = "primeira\nsegunda"  # type: ignore[attr-defined]  # of this layout
+    last = presentation.slides.add_slide(presentation.slide_layouts[6])
+    table = last.shapes.add_table(2, 2, Inches(1), Inches(3), Inches(4), Inches(1)).table
+    for index, text in enumerate(["a", "b", "1", "2"]):
+        table.cell(index // 2, index % 2).text = text
+    group = last.shapes.add_group_shape()
+    group.shapes.add_textbox(Inches(1), Inches(1), Inches(2), Inches(1)).text_frame.text = "no grupo"
+    assert last.notes_slide.notes_text_frame is not None
+    last.notes_slide.notes_text_frame.text = "nota do orador"
+    presentation.save(str(tmp_path / "a.pptx"))
+    reading, pages = read(tmp_path / "a.pptx")
+    assert [page.text for page in pages] == ["Metas\n\nprimeira\nsegunda", "no grupo\n\na | b\n1 | 2\n\nnota do orador"]
+    assert [heading.text for heading in pages[0].headings] == ["Metas"]
+    assert reading.properties["title"] == "Apresentação"
+
+
+def test_cells_merged_downwards_are_repeated(tmp_path: Path) -> None:
+    presentation = Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[6])
+    table = slide.shapes.add_table(2, 2, Inches(1), Inches(1), Inches(4), Inches(1)).table
+    table.cell(0, 0).text = "2025"
+    table.cell(0, 0).merge(table.cell(1, 0))
+    table.cell(0, 1).text, table.cell(1, 1).text = "jan", "fev"
+    presentation.save(str(tmp_path / "a.pptx"))
+    assert read(tmp_path / "a.pptx")[1][0].text == "2025 | jan\n2025 | fev"

@@ -1,0 +1,137 @@
+"""I4 is told truthfully, while the store and the views go on."""
+
+import asyncio
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag_server.index_ports import IndexState
+from rag_server.views import integrity
+from rag_server.views.follower import Follower
+from rag_server.views.integrity import IndexIntegrity
+from tests.fakes.serving_views import following, library, texts
+
+LONG_S = 20.0
+
+
+async def test_views_that_are_level_have_no_faults(tmp_path: Path) -> None:
+    log = library(10)
+    log.delete("d3")
+    log.publish("d4", texts("nova versão"))
+    with following(log, tmp_path) as follower:
+        assert await follower.wait_for(12, LONG_S)
+        (found,) = await IndexIntegrity(log, follower).check()
+        assert (found.id, found.ok, found.checked) == ("I4", True, 17)
+
+
+async def test_an_empty_store_has_no_faults(tmp_path: Path) -> None:
+    log = library(0)
+    with following(log, tmp_path) as follower:
+        while not follower._state:
+            await asyncio.sleep(0.01)
+        (found,) = await IndexIntegrity(log, follower).check()
+        assert (found.ok, found.checked) == (True, 0)
+
+
+async def test_no_fault_is_told_while_documents_come_and_go(tmp_path: Path) -> None:
+    log = library(5)
+    done = threading.Event()
+
+    def publish() -> None:
+        n = 0
+        while not done.is_set():
+            n += 1
+            log.publish(f"d{n % 7}", texts(*(f"texto {n}" for _ in range(n % 4))))
+            if n % 5 == 0:
+                log.delete(f"d{n % 7}")
+            done.wait(0.002)
+
+    thread = threading.Thread(target=publish)
+    with following(log, tmp_path) as follower:
+        assert await follower.wait_for(5, LONG_S)
+        thread.start()
+        try:
+            for _ in range(8):
+                (found,) = await IndexIntegrity(log, follower).check()
+                assert found.faults == ()
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("leg", "fault"),
+    [("vectors", "missing in the vectors"), ("words", "missing in the words")],
+)
+async def test_a_chunk_that_an_index_lacks_is_told(tmp_path: Path, leg: str, fault: str) -> None:
+    log = library(3)
+    with following(log, tmp_path) as follower:
+        assert await follower.wait_for(3, LONG_S)
+        (found,) = await IndexIntegrity(log, _Without(follower, leg, 4)).check()
+        assert found.faults == (f"chunk 4: {fault}",)
+
+
+async def test_a_chunk_that_should_be_gone_is_told(tmp_path: Path) -> None:
+    log = library(3)
+    with following(log, tmp_path) as follower:
+        assert await follower.wait_for(3, LONG_S)
+        with log.lock:
+            del log.current["d1"]  # without a word in the log
+        (found,) = await IndexIntegrity(log, follower).check()
+        assert set(found.faults) == {
+            f"chunk {chunk_id}: deleted, but in the {leg}" for chunk_id in (3, 4) for leg in ("vectors", "words")
+        }
+
+
+async def test_another_vector_is_told(tmp_path: Path) -> None:
+    log = library(3)
+    with following(log, tmp_path) as follower:
+        assert await follower.wait_for(3, LONG_S)
+        version, chunks = log.current["d2"]
+        log.current["d2"] = (version, [replace(chunks[0], vector=-chunks[0].vector), chunks[1]])
+        (found,) = await IndexIntegrity(log, follower).check()
+        assert found.faults == ("chunk 5: another vector",)
+
+
+async def test_an_index_that_does_not_catch_up_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integrity, "CATCH_UP_S", 0.01)
+    log = library(2)
+    with following(log, tmp_path) as follower:
+        assert await follower.wait_for(2, LONG_S)
+    log.delete("d0")
+    (found,) = await IndexIntegrity(log, follower).check()
+    assert found.faults == ("index at 2, store at 3",)
+
+
+class _Without:
+    """The indexes of a follower, one of which has lost a chunk."""
+
+    def __init__(self, follower: Follower, leg: str, chunk_id: int) -> None:
+        self.follower = follower
+        self.leg = leg
+        self.chunk_id = chunk_id
+
+    applied_sequence = property(lambda self: self.follower.applied_sequence)
+
+    async def wait_for(self, sequence: int, timeout_s: float) -> bool:
+        return await self.follower.wait_for(sequence, timeout_s)
+
+    def current(self) -> IndexState:
+        state = self.follower.current()
+        return replace(state, **{self.leg: _Lossy(getattr(state, self.leg), self.chunk_id)})
+
+
+class _Lossy:
+    def __init__(self, index: object, lost: int) -> None:
+        self.index = index
+        self.lost = lost
+
+    def chunk_ids(self) -> object:
+        ids = self.index.chunk_ids()  # type: ignore[attr-defined]
+        return ids[ids != self.lost]
+
+    def vectors_of(self, collection: str, chunk_ids: object) -> np.ndarray:
+        return self.index.vectors_of(collection, chunk_ids)  # type: ignore[attr-defined]
