@@ -12,6 +12,7 @@ from cli.failure import Failure
 
 # Verb -> what `acervo --help` says of it. The verb's module is cli.<verb>: grpc loads only when one needs it.
 VERBS = {
+    "demo": "Start everything, take a few documents in, search them.",
     "up": "Start everything on this machine, and keep it running.",
     "ingest": "Take files, folders or the standard input in, and wait until they can be found.",
     "search": "Find passages, with citations.",

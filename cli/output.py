@@ -66,9 +66,9 @@ def local_time(stamp: Timestamp) -> str:
     return stamp.ToDatetime(tzinfo=UTC).astimezone().isoformat(sep=" ", timespec="seconds")
 
 
-def counted(number: int, singular: str, plural: str = "") -> str:
+def counted(number: int, unit: str) -> str:
     """`1 page`, `2 pages`."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def size_text(size_bytes: int) -> str:

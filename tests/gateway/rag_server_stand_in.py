@@ -1,4 +1,4 @@
-"""A small rag_server with real sockets: jobs in memory, which a test moves on by hand. It can be stopped and started."""
+"""A small rag_server with real sockets: jobs in memory that a test moves by hand. It can be stopped and started."""
 
 import asyncio
 import time
@@ -89,7 +89,7 @@ class RagServerStandIn:
             await self._server.grpc.stop(None)
             self._server = None
 
-    def move(self, job_id: str, state: "job_pb2.JobState") -> None:
+    def move(self, job_id: str, state: "job_pb2.JobState.ValueType") -> None:
         """The job is in another state now."""
         job = self.jobs[job_id]
         job.state = state

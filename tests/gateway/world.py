@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 from google.api.httpbody_pb2 import HttpBody
@@ -27,6 +28,17 @@ from gateway.bootstrap import running
 from gateway.settings import Embedded, Settings
 from tests.gateway.rag_server_stand_in import RagServerStandIn
 
+if TYPE_CHECKING:
+    from acervo.gateway.v1.edge_service_pb2_grpc import EdgeServiceAsyncStub
+    from acervo.gateway.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from acervo.gateway.v1.upload_service_pb2_grpc import UploadServiceAsyncStub
+    from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
+    from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
+    from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceAsyncStub
+    from acervo.rag.v1.job_service_pb2_grpc import JobServiceAsyncStub
+    from acervo.rag.v1.search_service_pb2_grpc import SearchServiceAsyncStub
+    from acervo.rag.v1.system_service_pb2_grpc import SystemServiceAsyncStub
+
 BOUNDARY = "----form"
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
@@ -40,39 +52,39 @@ class World:
     channel: grpc.aio.Channel
 
     @property
-    def uploads(self) -> UploadServiceStub:
+    def uploads(self) -> "UploadServiceAsyncStub":
         return UploadServiceStub(self.channel)
 
     @property
-    def ingest(self) -> IngestServiceStub:
+    def ingest(self) -> "IngestServiceAsyncStub":
         return IngestServiceStub(self.channel)
 
     @property
-    def jobs(self) -> JobServiceStub:
+    def jobs(self) -> "JobServiceAsyncStub":
         return JobServiceStub(self.channel)
 
     @property
-    def documents(self) -> DocumentServiceStub:
+    def documents(self) -> "DocumentServiceAsyncStub":
         return DocumentServiceStub(self.channel)
 
     @property
-    def collections(self) -> CollectionServiceStub:
+    def collections(self) -> "CollectionServiceAsyncStub":
         return CollectionServiceStub(self.channel)
 
     @property
-    def search(self) -> SearchServiceStub:
+    def search(self) -> "SearchServiceAsyncStub":
         return SearchServiceStub(self.channel)
 
     @property
-    def system(self) -> SystemServiceStub:
+    def system(self) -> "SystemServiceAsyncStub":
         return SystemServiceStub(self.channel)
 
     @property
-    def edge(self) -> EdgeServiceStub:
+    def edge(self) -> "EdgeServiceAsyncStub":
         return EdgeServiceStub(self.channel)
 
     @property
-    def events(self) -> EventServiceStub:
+    def events(self) -> "EventServiceAsyncStub":
         return EventServiceStub(self.channel)
 
     def blobs(self) -> list[str]:

@@ -115,7 +115,7 @@ async def test_good_files_are_read_and_their_words_are_there(extractor: Extracto
         if isinstance(extraction, Failure) or extraction.problem is not None:
             unread.append((path.name, extraction))
         elif "expected" in entry:
-            expected = words((CORPUS / entry["expected"]).read_text(encoding="utf-8"))  # noqa: ASYNC240 - a test's own file
+            expected = words((CORPUS / entry["expected"]).read_text(encoding="utf-8"))
             found = words(" ".join(page.text for page in extraction.pages))
             coverage.append(1 - (expected - found).total() / expected.total())
     assert [(name, failure.reason) for name, failure in unread if isinstance(failure, Failure)] == [

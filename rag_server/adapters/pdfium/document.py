@@ -10,8 +10,8 @@ from rag_server.adapters.parsing.reading import Source
 from rag_server.adapters.parsing.refusals import Refusal, Refused
 from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, iso_date
 
-_LINE = re.compile(r"[^\r\n]+")
-# The mark that PDFium leaves where it takes a hyphen at a line's end for a division.
+# Where PDFium takes a hyphen at a line's end for a division, it leaves a mark in place of hyphen and line end.
+_LINE = re.compile("[^\r\n\x02\ufffe]+[\x02\ufffe]?")
 _DIVISION_MARKS = str.maketrans({"\x02": "-", "\ufffe": "-"})
 _MAX_OUTLINE_DEPTH = 9
 _MAX_OUTLINE_ENTRIES = 20_000
@@ -36,12 +36,12 @@ class PdfiumDocument:
         page = self._document[page_number - 1]
         text_page = page.get_textpage()
         try:
-            text = text_page.get_text_range().translate(_DIVISION_MARKS)
+            text = text_page.get_text_range()
             height = page.get_height()
             # Characters that PDFium leaves out of the text would shift every place after them.
             has_places = len(text) == text_page.count_chars()
             lines = [
-                _line(text_page, match, height) if has_places else Line(match.group(), 0, 0, len(match.group()), 0)
+                _line(text_page, match, height) if has_places else Line(_readable(match), 0, 0, len(match.group()), 0)
                 for match in _LINE.finditer(text)
                 if match.group().strip()
             ]
@@ -80,7 +80,11 @@ def _line(text_page: pypdfium2.PdfTextPage, match: re.Match[str], height: float)
     left, bottom, _, top = _char_box(text_page, start)
     _, last_bottom, right, last_top = _char_box(text_page, match.start() + len(stripped) - 1)
     size = raw.FPDFText_GetFontSize(text_page.raw, start)
-    return Line(match.group(), left, height - max(top, last_top), right, height - min(bottom, last_bottom), size)
+    return Line(_readable(match), left, height - max(top, last_top), right, height - min(bottom, last_bottom), size)
+
+
+def _readable(match: re.Match[str]) -> str:
+    return match.group().translate(_DIVISION_MARKS)
 
 
 def _char_box(text_page: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float, float]:

@@ -71,7 +71,7 @@ async def test_both_indexes_and_the_sequence_are_of_one_moment(tmp_path: Path) -
 
 def test_before_the_views_are_read_there_is_nothing_to_search(tmp_path: Path) -> None:
     follower = follower_of(library(1), tmp_path)
-    assert follower.applied_sequence == 0
+    assert follower.applied_sequence == -1
     with pytest.raises(NotReady):
         follower.current()
     follower.stop()
@@ -189,6 +189,7 @@ async def test_a_snapshot_of_another_history_is_found_out(tmp_path: Path) -> Non
     other = library(2)
     other.publish("zzz", texts("um", "dois", "três", "quatro"))
     with following(other, tmp_path) as follower:
+        assert await follower.wait_for(0, LONG_S)
         await until(lambda: ids(follower) == ([1, 2, 3, 4, 5, 6, 7, 8],) * 2)
 
 

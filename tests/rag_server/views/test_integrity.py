@@ -1,6 +1,5 @@
 """I4 is told truthfully, while the store and the views go on."""
 
-import asyncio
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +29,7 @@ async def test_views_that_are_level_have_no_faults(tmp_path: Path) -> None:
 async def test_an_empty_store_has_no_faults(tmp_path: Path) -> None:
     log = library(0)
     with following(log, tmp_path) as follower:
-        while not follower._state:
-            await asyncio.sleep(0.01)
+        assert await follower.wait_for(0, LONG_S)
         (found,) = await IndexIntegrity(log, follower).check()
         assert (found.ok, found.checked) == (True, 0)
 

@@ -48,36 +48,13 @@ async def test_a_half_state_cannot_be_written(store: StorePorts, database: Datab
         await database.write(lambda connection: connection.execute(statement).fetchall())
 
 
-# Whatever the statements bind.
-NAMES = [
-    "now",
-    "limit",
-    "collection",
-    "document_key",
-    "document_id",
-    "job_id",
-    "before",
-    "states",
-    "any_state",
-    "fence",
-    "slot",
-    "lease_end",
-    "progress",
-    "sha256",
-    "admission",
-    "pipeline_version",
-    "model_fingerprint",
-]
-
 HOT = {
     "claim": slot._CLAIM,
-    "sweep": "SELECT 1 FROM job WHERE state = 'RUNNING' AND lease_end < :now",
     "heartbeat": slot._HEARTBEAT,
     "list": jobs._LIST + " ORDER BY job_id DESC LIMIT :limit",
     "list a collection": jobs._LIST + " AND collection = :collection ORDER BY job_id DESC LIMIT :limit",
     "queue position": jobs._AHEAD,
     "cancel": jobs._CANCEL,
-    "counts": "SELECT state, count(*) FROM job GROUP BY state",
     "prune": jobs._PRUNE,
     "unchanged": unchanged._STANDING,
     "known vectors": staging._KNOWN_VECTOR,
@@ -98,11 +75,9 @@ HOT = {
 async def test_a_hot_statement_scans_no_table(database: Database, name: str) -> None:
     def plan(connection: apsw.Connection) -> list[str]:
         statement = HOT[name]
-        places = statement.count("?")
-        rows = connection.execute(
-            f"EXPLAIN QUERY PLAN {statement}", (1,) * places if places else dict.fromkeys(NAMES, 1)
-        )
-        return [str(row[3]) for row in rows]
+        names = re.findall(r":(\w+)", statement)
+        bindings = dict.fromkeys(names, 1) if names else (1,) * statement.count("?")
+        return [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", bindings)]
 
     steps = [step for step in await database.read(plan) if "json_each" not in step]
     assert steps
