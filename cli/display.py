@@ -1,5 +1,6 @@
 """The three ways in which `acervo ingest` shows what it does: bars, lines, and JSON lines."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,9 @@ class Bars:
     def __init__(self, progress: Progress, files: int) -> None:
         self._progress = progress
         self._bars: dict[Source, TaskID] = {}
-        self._all = progress.add_task("all files", total=files, note="")
+        self._files = files
+        self._ended = itertools.count(1)
+        self._all = progress.add_task("all files", total=files, note=f"0 of {files}")
 
     def sending(self, source: Source, sent_bytes: int, size_bytes: int) -> None:
         """The bar shows bytes."""
@@ -74,7 +77,8 @@ class Bars:
             self._progress.remove_task(bar)
         style = "green" if result.is_good else "red"
         self._progress.console.print(clean(result.sentence()), style=style, markup=False, soft_wrap=True)
-        self._progress.advance(self._all)
+        ended = next(self._ended)
+        self._progress.update(self._all, completed=ended, note=f"{ended} of {self._files}")
 
     def _bar(self, source: Source) -> TaskID:
         if source not in self._bars:

@@ -111,9 +111,11 @@ def _print_hit(output: Console, rank: int, hit: SearchHit, query: str, width: in
     head = Text.assemble((f"{rank}. ", "dim"), (clean(cite(hit)), "bold"), (f"  {hit.score:.3f}", "dim"))
     output.print(head, width=width)
     if hit.headings:
-        output.print(Padding(Text(clean(" › ".join(hit.headings)), style="italic"), (0, 0, 0, 3)), width=width)
+        output.print(
+            Padding(Text(clean(" › ".join(hit.headings)), style="italic"), (0, 0, 0, 3), expand=False), width=width
+        )
     snippet = make_snippet(clean(hit.text), query)
     text = Text(snippet.text)
     for begin, end in snippet.marks:
         text.stylize("bold yellow", begin, end)
-    output.print(Padding(text, (0, 0, 1, 3)), width=width)
+    output.print(Padding(text, (0, 0, 1, 3), expand=False), width=width)

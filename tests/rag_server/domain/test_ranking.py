@@ -11,7 +11,9 @@ ROWS = st.lists(st.tuples(st.integers(1, 50), SCORES, COSINES), max_size=30, uni
 WEIGHTS = st.floats(0, 2)
 
 
-def _columns(rows: list[tuple[int, float, float]]) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _columns(
+    rows: list[tuple[int, float, float]],
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     chunk_ids = np.array([row[0] for row in rows], np.int64)
     return chunk_ids, np.array([row[1] for row in rows], np.float64), np.array([row[2] for row in rows], np.float64)
 
@@ -44,7 +46,10 @@ def test_a_chunk_that_is_better_in_both_is_never_ranked_lower(rows, weight) -> N
 @given(ROWS, WEIGHTS, st.sampled_from([0.5, 2.0, 4.0]))
 def test_the_scale_of_bm25_does_not_matter(rows, weight, scale) -> None:
     chunk_ids, bm25, cosine = _columns(rows)
-    assert fuse(chunk_ids, bm25, cosine, weight).scores.tolist() == fuse(chunk_ids, bm25 * scale, cosine, weight).scores.tolist()
+    assert (
+        fuse(chunk_ids, bm25, cosine, weight).scores.tolist()
+        == fuse(chunk_ids, bm25 * scale, cosine, weight).scores.tolist()
+    )
 
 
 def test_the_best_by_words_and_a_perfect_cosine_are_worth_one_and_the_weight() -> None:

@@ -1,5 +1,6 @@
 """A snapshot is loaded as it was written, or not at all."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -9,28 +10,40 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
 
 from rag_server.views.keeping import Keeping
-from rag_server.views.manifest import MANIFEST, ModelOfVectors, SnapshotDamaged, verify
-from rag_server.views.pair import Views
+from rag_server.views.manifest import MANIFEST, ModelOfVectors
 from rag_server.views.snapshot import CURRENT, Snapshots, ViewsInUse
-from tests.fakes.change_log import MemoryChangeLog
-from tests.fakes.serving_views import MODEL, following, library, new_views, texts
+from tests.fakes.serving_views import MODEL, new_views
 
-LONG_S = 20.0
 ROOT = Path(__file__).parents[3]
-CHILD = Path(__file__).with_name("keep_snapshots.py")
-FAILPOINTS = (
-    "snapshot.before_files",
-    "snapshot.before_manifest",
-    "snapshot.before_rename",
-    "snapshot.before_current",
-    "snapshot.before_prune",
-)
+PROGRAM = Path(__file__).with_name("keep_snapshots.py")
+OLDER, NEWER = (3, [1, 2, 3, 4, 5, 6]), (5, [1, 2, 5, 6, 7])
+NONE = (0, [])
 
 
-def loaded(folder: Path, last_sequence: int, model: ModelOfVectors = MODEL) -> tuple[int, list[int]]:
-    """What a start would load: the sequence and the chunks in both views."""
+def keep_two(folder: Path, failpoint: str = "") -> int:
+    """Run the program that keeps two snapshots; returns its exit status."""
+    environment = {**os.environ, "ACERVO_FAILPOINT": failpoint, "PYTHONPATH": f"{ROOT}:{ROOT / 'generated'}"}
+    return subprocess.run([sys.executable, PROGRAM, folder], env=environment, check=False, timeout=60).returncode
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    assert keep_two(folder) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    """The two snapshots, to be spoilt."""
+    return Path(shutil.copytree(written, tmp_path / "views"))
+
+
+def loaded(folder: Path, last_sequence: int = 5, model: ModelOfVectors = MODEL) -> tuple[int, list[int]]:
+    """What a start loads: the sequence, and the chunks, which are the same in both views."""
     snapshots = Snapshots(folder, model)
     snapshots.open()
     views = new_views(folder)
@@ -44,37 +57,152 @@ def loaded(folder: Path, last_sequence: int, model: ModelOfVectors = MODEL) -> t
         snapshots.close()
 
 
-def kept(log: MemoryChangeLog, folder: Path, *sequences: int) -> None:
-    """Write a snapshot at each of the sequences."""
-    snapshots = Snapshots(folder, MODEL)
+def newest(folder: Path) -> Path:
+    return folder / (folder / CURRENT).read_text()
+
+
+def test_the_newest_is_loaded_and_two_are_kept(folder: Path) -> None:
+    assert loaded(folder) == NEWER
+    assert len(list(folder.glob("snap-*"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "expected"),
+    [
+        ("snapshot.before_files:3", OLDER),
+        ("snapshot.before_files:4", OLDER),
+        ("snapshot.before_manifest:2", OLDER),
+        ("snapshot.before_rename:2", OLDER),
+        ("snapshot.before_current:2", OLDER),
+        ("snapshot.before_prune:2", NEWER),
+        ("snapshot.before_files:1", NONE),
+        ("snapshot.before_manifest:1", NONE),
+        ("snapshot.before_rename:1", NONE),
+        ("snapshot.before_current:1", OLDER),
+    ],
+)
+def test_a_kill_while_one_is_written_leaves_the_one_before(
+    tmp_path: Path, failpoint: str, expected: tuple[int, list[int]]
+) -> None:
+    assert keep_two(tmp_path, failpoint) == -signal.SIGKILL
+    assert loaded(tmp_path) == expected
+    assert not list(tmp_path.glob(".tmp-*"))
+    assert keep_two(tmp_path) == 0
+    assert loaded(tmp_path) == NEWER
+
+
+def _flip(path: Path, place: Callable[[int], int]) -> None:
+    data = bytearray(path.read_bytes())
+    data[place(len(data))] ^= 1
+    path.unlink()  # the file may be linked into the older snapshot
+    path.write_bytes(data)
+
+
+def _cut(path: Path) -> None:
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data[:-1])
+
+
+SPOILERS: dict[str, Callable[[Path], None]] = {
+    "first byte": lambda path: _flip(path, lambda _size: 0),
+    "middle byte": lambda path: _flip(path, lambda size: size // 2),
+    "last byte": lambda path: _flip(path, lambda size: size - 1),
+    "cut": _cut,
+    "gone": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("spoiler", SPOILERS)
+def test_no_file_that_was_altered_is_ever_loaded(written: Path, tmp_path: Path, spoiler: str) -> None:
+    names = [path.relative_to(newest(written)) for path in newest(written).rglob("*") if path.is_file()]
+    assert len(names) > 10
+    for n, name in enumerate(names):
+        folder = Path(shutil.copytree(written, tmp_path / str(n)))
+        path = newest(folder) / name
+        if path.stat().st_size:
+            SPOILERS[spoiler](path)
+            with structlog.testing.capture_logs() as lines:
+                assert loaded(folder) == OLDER, name
+            assert [line["event"] for line in lines][0] == "snapshot_refused"
+
+
+def test_where_both_are_altered_all_is_built_anew(folder: Path) -> None:
+    for snapshot in folder.glob("snap-*"):
+        _flip(snapshot / "vectors" / "layout.json", lambda size: size // 2)
+    assert loaded(folder) == NONE
+
+
+def test_a_file_that_the_manifest_does_not_name_is_not_loaded(folder: Path) -> None:
+    (newest(folder) / "vectors" / "more.npy").write_bytes(b"x")
+    assert loaded(folder) == OLDER
+
+
+def test_a_manifest_of_another_snapshot_does_not_fit(folder: Path) -> None:
+    older, newer = sorted(folder.glob("snap-*"))
+    shutil.copy(older / MANIFEST, newer / MANIFEST)
+    assert loaded(folder) == OLDER
+
+
+@pytest.mark.parametrize("text", ["", "nothing", "snap-9999999999999999", "../../etc", "\x00"])
+def test_whatever_current_says_a_whole_snapshot_is_found(folder: Path, text: str) -> None:
+    (folder / CURRENT).write_text(text)
+    assert loaded(folder) == NEWER
+
+
+def test_without_current_the_newest_is_loaded(folder: Path) -> None:
+    (folder / CURRENT).unlink()
+    assert loaded(folder) == NEWER
+
+
+@pytest.mark.parametrize(
+    "model", [ModelOfVectors("another", MODEL.dimensions), ModelOfVectors(MODEL.fingerprint, MODEL.dimensions + 1)]
+)
+def test_vectors_of_another_model_are_not_loaded(folder: Path, model: ModelOfVectors) -> None:
+    snapshots = Snapshots(folder, model)
     snapshots.open()
-    keeping, views = Keeping(snapshots), new_views(folder)
-    views.clear()
-    position = 0
-    for sequence in sequences:
-        _apply(log, views, position, sequence)
-        keeping.keep(views, sequence)
-        position = sequence
-    keeping.close()
-    views.close()
+    assert list(snapshots.whole(5)) == []
+    snapshots.close()
 
 
-def _apply(log: MemoryChangeLog, views: Views, after: int, until: int) -> None:
-    from rag_server.views.batch import next_batch
-
-    while after < until:
-        batch = next_batch(_Until(log, until), after)  # type: ignore[arg-type]
-        views.apply(batch.documents)
-        after = batch.last_sequence
+def test_one_from_beyond_the_store_is_not_loaded(folder: Path) -> None:
+    assert loaded(folder, last_sequence=4) == OLDER
 
 
-class _Until:
-    """A change log up to a sequence."""
+def test_one_that_an_engine_cannot_read_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rag_server.adapters.tantivy import view
 
-    def __init__(self, log: MemoryChangeLog, until: int) -> None:
-        self.log = log
-        self.until = until
-        self.chunks_of = log.chunks_of
+    calls = []
 
-    def changes(self, after: int, limit: int) -> object:
-        return self.log.changes(after, min(limit, self.until - after))
+    def link_all(source: Path, work: Path) -> None:
+        calls.append(source)
+        if len(calls) == 1:
+            raise ValueError("an index of another version")
+        monkeypatch.undo()
+        view.files.link_all(source, work)
+
+    monkeypatch.setattr(view.files, "link_all", link_all)
+    assert loaded(folder) == OLDER
+
+
+def test_only_one_process_may_hold_the_folder(folder: Path) -> None:
+    holder, other = Snapshots(folder, MODEL), Snapshots(folder, MODEL)
+    holder.open()
+    with pytest.raises(ViewsInUse):
+        other.open()
+    holder.close()
+    other.open()
+    other.close()
+
+
+def test_files_that_did_not_change_are_linked_from_the_snapshot_before(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("keep_snapshots", PROGRAM)
+    assert spec is not None
+    assert spec.loader is not None
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    program.keep_two(tmp_path)
+    older, newer = sorted(tmp_path.glob("snap-*"))
+    shared = [path for path in (newer / "words").iterdir() if (older / "words" / path.name).exists()]
+    linked = [path for path in shared if path.samefile(older / "words" / path.name)]
+    assert {path.suffix for path in linked} >= {".term", ".idx", ".pos", ".fast"}

@@ -68,9 +68,7 @@ def test_breaks_that_word_rendered_count_alone_where_there_are_any(tmp_path: Pat
     document.add_paragraph("um")
     add_xml(document, '<w:p><w:r><w:br w:type="page"/></w:r></w:p>')
     add_xml(document, "<w:p><w:r><w:lastRenderedPageBreak/><w:t>dois</w:t></w:r></w:p>")
-    add_xml(
-        document, "<w:p><w:r><w:t xml:space='preserve'>meio </w:t><w:lastRenderedPageBreak/><w:t>fim</w:t></w:r></w:p>"
-    )
+    add_xml(document, "<w:p><w:r><w:t>meio</w:t><w:lastRenderedPageBreak/><w:t>fim</w:t></w:r></w:p>")
     document.save(str(tmp_path / "a.docx"))
     reading, pages = read(tmp_path / "a.docx")
     assert [page.text for page in pages] == ["um", "dois\n\nmeio", "fim"]

@@ -19,9 +19,12 @@ def _vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _document(name: str, first_id: int, vectors: Sequence[NDArray[np.float32]], collection: str = "c") -> DocumentChunks:
+def _document(
+    name: str, first_id: int, vectors: Sequence[NDArray[np.float32]], collection: str = "c"
+) -> DocumentChunks:
     chunks = [
-        IndexedChunk(chunk_id, collection, name, "", (), "", vector) for chunk_id, vector in enumerate(vectors, first_id)
+        IndexedChunk(chunk_id, collection, name, "", (), "", vector)
+        for chunk_id, vector in enumerate(vectors, first_id)
     ]
     return DocumentChunks(collection, name, chunks)
 
@@ -80,7 +83,14 @@ def test_applying_the_same_again_changes_nothing() -> None:
 
 def test_in_one_portion_the_last_that_became_of_a_document_counts() -> None:
     view, vectors = FaissView(D), _vectors(4)
-    view.apply([_document("a", 1, vectors[:2]), _document("a", 3, vectors[2:]), _document("b", 9, []), _document("a", 3, vectors[2:3])])
+    view.apply(
+        [
+            _document("a", 1, vectors[:2]),
+            _document("a", 3, vectors[2:]),
+            _document("b", 9, []),
+            _document("a", 3, vectors[2:3]),
+        ]
+    )
     assert view.state().chunk_ids().tolist() == [3]
 
 

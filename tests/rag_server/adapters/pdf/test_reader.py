@@ -14,6 +14,8 @@ from tests.fakes.documents import make_pdf, read, source_of
 ENGINES = ["pymupdf", "pdfium"]
 _open: Any = pymupdf.open  # the library has no types
 
+_AES_256: int = vars(pymupdf)["PDF_ENCRYPT_AES_256"]
+
 # Written by hand: no compression, no cross-reference table, so that it can be damaged on purpose.
 PLAIN_PDF = b"""%PDF-1.4
 1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj
@@ -97,7 +99,7 @@ def test_what_the_file_says_of_itself_is_told(tmp_path: Path, engine: str) -> No
 def test_a_password_is_asked_for(tmp_path: Path, engine: str) -> None:
     document = _open()
     document.new_page().insert_text((72, 72), "secret")
-    document.save(tmp_path / "a.pdf", encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="x", owner_pw="y")
+    document.save(tmp_path / "a.pdf", encryption=_AES_256, user_pw="x", owner_pw="y")
     document.close()
     with pytest.raises(Refused) as refused:
         read(tmp_path / "a.pdf", pdf_engine=engine)
@@ -107,7 +109,7 @@ def test_a_password_is_asked_for(tmp_path: Path, engine: str) -> None:
 def test_a_file_that_only_restricts_printing_is_read(tmp_path: Path) -> None:
     document = _open()
     document.new_page().insert_text((72, 72), "open to readers")
-    document.save(tmp_path / "a.pdf", encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="", owner_pw="y")
+    document.save(tmp_path / "a.pdf", encryption=_AES_256, user_pw="", owner_pw="y")
     document.close()
     assert read(tmp_path / "a.pdf")[1][0].text == "open to readers"
 

@@ -12,7 +12,7 @@ def test_each_slide_is_a_page_with_title_text_table_and_notes(tmp_path: Path) ->
     slide = presentation.slides.add_slide(presentation.slide_layouts[1])
     assert slide.shapes.title is not None
     slide.shapes.title.text = "Metas"
-    slide.placeholders[1].text_frame.text = "primeira\nsegunda"  # type: ignore[attr-defined]  # of this layout
+    slide.placeholders[1].text_frame.text = "primeira\nsegunda"
     last = presentation.slides.add_slide(presentation.slide_layouts[6])
     table = last.shapes.add_table(2, 2, Inches(1), Inches(3), Inches(4), Inches(1)).table
     for index, text in enumerate(["a", "b", "1", "2"]):

@@ -42,7 +42,9 @@ def test_applying_the_same_again_changes_nothing(view: TantivyView) -> None:
 
 
 def test_in_one_portion_the_order_counts(view: TantivyView) -> None:
-    view.apply([document("a", 1, "x"), document("a", 1), document("b", 2, "x"), document("a", 3, "x"), document("b", 2)])
+    view.apply(
+        [document("a", 1, "x"), document("a", 1), document("b", 2, "x"), document("a", 3, "x"), document("b", 2)]
+    )
     assert view.state().chunk_ids().tolist() == [3]
 
 

@@ -71,7 +71,9 @@ def test_a_word_is_found_in_its_other_forms(words, typed: str, written: str) -> 
 
 
 def test_a_number_of_several_parts_is_found_before_its_parts_elsewhere(words) -> None:
-    index = words("Lei 2018 de 13 artigos, 709 incisos.", "Lei 13.709/2018.", "A lei, 13 anexos. Em 2018 havia 709 deles.")
+    index = words(
+        "Lei 2018 de 13 artigos, 709 incisos.", "Lei 13.709/2018.", "A lei, 13 anexos. Em 2018 havia 709 deles."
+    )
     assert found(index, "13.709/2018")[0] == 2
 
 
@@ -108,7 +110,25 @@ def test_rarer_words_count_more(words) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  ", "\x00", '"aberta', "a AND", "x^", "foo:bar", "(", "título:", "-", "+", "*", "?", "a~2", "[1 TO 2]", "\\", "%"],
+    [
+        "",
+        "  ",
+        "\x00",
+        '"aberta',
+        "a AND",
+        "x^",
+        "foo:bar",
+        "(",
+        "título:",
+        "-",
+        "+",
+        "*",
+        "?",
+        "a~2",
+        "[1 TO 2]",
+        "\\",
+        "%",
+    ],
 )
 def test_what_other_programs_take_for_syntax_is_text(words, text: str) -> None:
     index = words("foo bar", "aberta")
