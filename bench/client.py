@@ -3,16 +3,13 @@
 import contextlib
 import uuid
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
 from bench.waiting import until
 
-ENDED = frozenset(
-    f"JOB_STATE_{name}" for name in ("SUCCEEDED", "SUCCEEDED_PARTIALLY", "FAILED", "CANCELLED", "DEAD")
-)
+ENDED = frozenset(f"JOB_STATE_{name}" for name in ("SUCCEEDED", "SUCCEEDED_PARTIALLY", "FAILED", "CANCELLED", "DEAD"))
 FOUND = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_SUCCEEDED_PARTIALLY"})
 ACCEPTED = 202
 OK = 200
@@ -29,7 +26,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.http.close()
 
     def upload(self, files: Mapping[str, bytes], collection: str, **fields: str) -> list[str]:
@@ -78,8 +75,8 @@ class Client:
 
     def search(self, query: str, collection: str, limit: int = 10, mode: str = "") -> list[dict[str, Any]]:
         """The hits. Raises httpx.HTTPError."""
-        wanted = {"query": query, "collection": collection, "limit": limit}
-        answer = self.http.get("/api/v1/search", params={**wanted, "mode": mode} if mode else wanted)
+        wanted = {"query": query, "collection": collection, "limit": str(limit)}
+        answer = self.http.get("/api/v1/search", params=wanted | ({"mode": mode} if mode else {}))
         answer.raise_for_status()
         hits: list[dict[str, Any]] = answer.json().get("hits", [])
         return hits
@@ -94,7 +91,7 @@ class Client:
         documents: list[dict[str, Any]] = []
         token = ""
         while True:
-            wanted = {"parent": collection, "page_size": 250, "page_token": token}
+            wanted = {"parent": collection, "page_size": "250", "page_token": token}
             answer = self.http.get("/api/v1/rag/documents", params=wanted)
             answer.raise_for_status()
             documents += answer.json().get("documents", [])

@@ -172,7 +172,7 @@ def reason_of(error: grpc.aio.AioRpcError) -> str:
     info = ErrorInfo()
     assert status is not None
     assert any(detail.Unpack(info) for detail in status.details if detail.Is(info.DESCRIPTOR))
-    return info.reason
+    return str(info.reason)
 
 
 async def refused(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:

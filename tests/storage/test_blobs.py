@@ -91,6 +91,20 @@ async def test_an_upload_cancelled_in_a_write_leaves_nothing(folder: BlobFolder)
     assert folder.incoming() == []
 
 
+async def test_an_abort_that_is_cancelled_itself_leaves_nothing(folder: BlobFolder) -> None:
+    writer = folder.begin()
+    writing = asyncio.create_task(writer.write(CONTENT))
+    await asyncio.sleep(0)
+    writing.cancel()
+    aborting = asyncio.create_task(writer.abort())
+    await asyncio.sleep(0)
+    aborting.cancel()
+    await asyncio.wait({writing, aborting})
+    async with asyncio.timeout(20):
+        while folder.incoming():
+            await asyncio.sleep(0.01)
+
+
 async def test_aborting_after_the_end_keeps_the_blob(folder: BlobFolder) -> None:
     writer = folder.begin()
     await writer.write(CONTENT)

@@ -1,4 +1,4 @@
-"""Real programs under the real launcher. One stack serves all tests that leave it whole; each has its own collection."""
+"""Real programs under the real launcher. One stack serves all tests that leave it whole, each in its own collection."""
 
 import json
 import re

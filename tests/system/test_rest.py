@@ -78,9 +78,7 @@ def test_a_citation_is_the_place_of_the_text_in_every_format(client: Client, sto
         assert place["page_first"] >= 1
 
 
-def test_the_events_of_a_job_are_frames_that_end_with_its_end(
-    stack: Stack, client: Client, collection: str
-) -> None:
+def test_the_events_of_a_job_are_frames_that_end_with_its_end(stack: Stack, client: Client, collection: str) -> None:
     (job_id,) = client.upload({"livro.pdf": text_pdf(1, 300)}, collection)
     frames = events(stack, job_id)
     jobs = [frame for frame in frames if frame.get("event") == "job"]

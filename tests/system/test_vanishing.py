@@ -69,14 +69,16 @@ def test_a_native_upload_without_its_end_message_leaves_nothing(channel: grpc.Ch
     stub = ingest_service_pb2_grpc.IngestServiceStub(channel)
     error = stub.Ingest.future(endless_upload(ended), timeout=60).exception()
     assert isinstance(error, grpc.RpcError)
-    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT  # type: ignore[attr-defined]  # it is a Call as well
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert_nothing_stays(store, before)
 
 
 def begun_upload(stack: Stack, head: str) -> socket.socket:
     host, port = stack.edge.split(":")
     connection = socket.create_connection((host, int(port)), timeout=DEADLINE_S)
-    connection.sendall(f"POST /api/v1/rag/upload?file_name=meio.txt HTTP/1.1\r\nhost: {host}\r\n{head}\r\n\r\n".encode())
+    connection.sendall(
+        f"POST /api/v1/rag/upload?file_name=meio.txt HTTP/1.1\r\nhost: {host}\r\n{head}\r\n\r\n".encode()
+    )
     return connection
 
 

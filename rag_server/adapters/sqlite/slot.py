@@ -25,7 +25,8 @@ UPDATE job SET state = 'RUNNING', slot = :slot, lease_end = :lease_end, fence = 
   start_time = coalesce(start_time, :now), next_attempt_time = NULL, progress = '{{}}',
   revision = revision + 1, update_time = :now
 WHERE state = 'QUEUED' AND admission = (
-  SELECT admission FROM job INDEXED BY ix_job_queue WHERE state = 'QUEUED' AND (next_attempt_time IS NULL OR next_attempt_time <= :now)
+  SELECT admission FROM job INDEXED BY ix_job_queue
+  WHERE state = 'QUEUED' AND (next_attempt_time IS NULL OR next_attempt_time <= :now)
   ORDER BY priority DESC, admission LIMIT 1)
 RETURNING {JOB_COLUMNS}, fence
 """

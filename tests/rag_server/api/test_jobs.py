@@ -24,7 +24,7 @@ def jobs(served: Served) -> "JobServiceAsyncStub":
 
 async def test_a_job_is_followed_to_its_end(served: Served, jobs: "JobServiceAsyncStub") -> None:
     name = (await served.upload(b"one")).job.name
-    states = []
+    states: list[int] = []
     async with asyncio.timeout(10):
         async for response in jobs.JobStatus(pb.JobStatusRequest(name=name)):
             if not states:
