@@ -23,8 +23,13 @@ class Look:
 
     @property
     def components(self) -> list[pb.Component]:
-        """All parts, in the order in which data flows through them."""
-        return [*map(translate.component, self.own), *self.theirs.components]
+        """All parts, each once, in the order in which data flows through them."""
+        parts = {part.name: translate.component(part) for part in self.own}
+        for component in self.theirs.components:
+            known = parts.get(component.name)  # on one machine both look at the same disk
+            if known is None or component.condition > known.condition:
+                parts[component.name] = component
+        return list(parts.values())
 
     @property
     def ready(self) -> bool:
@@ -56,7 +61,9 @@ class SystemHealth:
 
     async def _ask(self, timeout_s: float) -> pb.GetHealthResponse:
         try:
-            return await self._rag_server.ask(self._rag_server.system.GetHealth, pb.GetHealthRequest(), timeout_s)
+            theirs = await self._rag_server.ask(self._rag_server.system.GetHealth, pb.GetHealthRequest(), timeout_s)
+            answers = translate.component(Part("rag_server", Condition.OK, "Answers."))
+            return pb.GetHealthResponse(ready=theirs.ready, components=[answers, *theirs.components])
         except Unavailable as error:
             detail = error.message
         except grpc.aio.AioRpcError as error:

@@ -15,7 +15,6 @@ from gateway.use_cases.nudge import Nudge
 
 T = TypeVar("T")
 BEAT_S = 10.0  # promised: the snapshot again at least this often
-LOCAL_BEAT_S = 9.0
 POLL_S = 2.0  # a lost nudge costs so much
 AGAIN_S = 0.3
 
@@ -24,12 +23,19 @@ class Following(Generic[T]):
     """Tells the life of jobs. `present` makes of an entry what clients are shown."""
 
     def __init__(
-        self, outbox: Outbox, rag_server: RagServerFeed[T], present: Callable[[Entry], Snapshot[T]], changed: Nudge
+        self,
+        outbox: Outbox,
+        rag_server: RagServerFeed[T],
+        present: Callable[[Entry], Snapshot[T]],
+        changed: Nudge,
+        beat_s: float = BEAT_S,
     ) -> None:
+        """`beat_s` is how long a stream may be silent."""
         self._outbox = outbox
         self._rag_server = rag_server
         self._present = present
         self._changed = changed
+        self._beat_s = beat_s
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -43,7 +49,9 @@ class Following(Generic[T]):
         """
         last: Snapshot[T] | None = None
         revision = -1 if after_revision is None else after_revision
-        async with aclosing(_beating(self._snapshots(job_id, after_revision), self._stopping)) as snapshots:
+        async with aclosing(
+            _beating(self._snapshots(job_id, after_revision), self._stopping, self._beat_s)
+        ) as snapshots:
             async for snapshot in snapshots:
                 if snapshot is not None and (snapshot.ended or snapshot.revision >= revision):
                     last, revision = snapshot, snapshot.revision
@@ -81,14 +89,16 @@ class Following(Generic[T]):
         """What the gateway itself has to tell, until the rag_server has the job."""
         seen = -1 if after_revision is None else after_revision
         told_s = time.monotonic()
+        ticket = self._changed.ticket()
         while (entry := await self._outbox.get(job_id)) is not None and entry.is_local:
             snapshot = self._present(entry)
-            if snapshot.revision > seen or snapshot.ended or time.monotonic() - told_s >= LOCAL_BEAT_S:
+            if snapshot.revision > seen or snapshot.ended or time.monotonic() - told_s >= self._beat_s * 0.9:
                 yield snapshot
                 seen, told_s = snapshot.revision, time.monotonic()
             if snapshot.ended:
                 return
-            await self._changed.wait(POLL_S)
+            await self._changed.wait(ticket, min(POLL_S, self._beat_s / 10))
+            ticket = self._changed.ticket()
 
     async def _from_rag_server(
         self, job_id: str, after_revision: int | None, *, told: bool
@@ -111,15 +121,17 @@ class Following(Generic[T]):
             await asyncio.sleep(AGAIN_S * (0.5 + random.random() / 2))  # noqa: S311 - spreads load, guards nothing
 
 
-async def _beating(source: AsyncGenerator[Snapshot[T]], stopping: asyncio.Event) -> AsyncGenerator[Snapshot[T] | None]:
-    """What the source yields, and None whenever it is silent for BEAT_S. Raises NotReady when the gateway stops."""
+async def _beating(
+    source: AsyncGenerator[Snapshot[T]], stopping: asyncio.Event, beat_s: float
+) -> AsyncGenerator[Snapshot[T] | None]:
+    """What the source yields, and None whenever it is silent for so long. Raises NotReady when the gateway stops."""
     stop = asyncio.create_task(stopping.wait(), name="stopping")
     pending: asyncio.Task[Snapshot[T] | None] | None = None
     try:
         while True:
             # A task of its own: to cancel the wait for a message would cancel the call that it comes from.
             pending = pending or asyncio.create_task(_next(source), name="snapshot")
-            done, _ = await asyncio.wait({pending, stop}, timeout=BEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({pending, stop}, timeout=beat_s, return_when=asyncio.FIRST_COMPLETED)
             if pending in done:
                 snapshot = pending.result()
                 pending = None

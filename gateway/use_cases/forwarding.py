@@ -55,22 +55,26 @@ class Forwarding:
                 await self._settle(entry)
             finally:
                 self._busy.discard(entry.key)
+                self._changed()
 
     async def _pick(self) -> Entry:
         """The next entry whose document no lane is busy with; it is busy now."""
         async with self._picking:
             while True:
+                ticket = self._changed.ticket()
                 entry = await self._next_due()
                 if entry is not None:
                     self._busy.add(entry.key)
                     return entry
-                await self._changed.wait(self._pause_s())
+                await self._changed.wait(ticket, self._pause_s())
 
     async def _next_due(self) -> Entry | None:
         position = 0
+        # What another lane settles during the look still stands in it as it was.
+        busy = set(self._busy)
         while heads := await self._outbox.heads(position, LOOK_AHEAD):
             for entry in heads:
-                if entry.key not in self._busy and not self._rests(entry):
+                if entry.key not in busy and not self._rests(entry):
                     return entry
             position = heads[-1].position
         return None
@@ -91,7 +95,6 @@ class Forwarding:
             self._rest(entry, "see the traceback")
         else:
             self._resting.pop(entry.job_id, None)
-            self._changed()
 
     async def _hand_over(self, entry: Entry) -> None:
         try:

@@ -10,14 +10,18 @@ class Nudge:
         self._event = asyncio.Event()
 
     def __call__(self) -> None:
-        """Wake all that wait now."""
+        """Wake all that hold a ticket."""
         self._event.set()
         self._event = asyncio.Event()
 
-    async def wait(self, timeout_s: float) -> None:
-        """Return at the next nudge, or when the time is over."""
+    def ticket(self) -> asyncio.Event:
+        """To be drawn before looking, so that what changes during the look is not missed."""
+        return self._event
+
+    async def wait(self, ticket: asyncio.Event, timeout_s: float) -> None:
+        """Return at the first nudge since the ticket was drawn, or when the time is over."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._event.wait()
+                await ticket.wait()
         except TimeoutError:
             return

@@ -22,6 +22,7 @@ from rag_server.domain.health import Part
 from rag_server.domain.invariant import Invariant
 from rag_server.domain.job import DEFAULT_PRIORITY, FOUND, Job, Order, Progress
 from rag_server.domain.search import Hit
+from serving import trace
 from serving.status import DOMAIN
 
 ABORTED = 10  # google.rpc.Code: the job was ended by the system
@@ -56,7 +57,8 @@ def job_id(name: str) -> str:
 
 
 def order(header: ingest_service_pb2.IngestHeader, new_job_id: str, sha256: str, size_bytes: int) -> Order:
-    """What a header asks for, once the bytes are known."""
+    """What a header asks for in the present request, once the bytes are known."""
+    origin = trace.current()
     metadata = MessageToJson(header.metadata, indent=None) if header.HasField("metadata") else "{}"
     return Order(
         job_id=job_id(header.job) or new_job_id,
@@ -70,6 +72,8 @@ def order(header: ingest_service_pb2.IngestHeader, new_job_id: str, sha256: str,
         tags=tuple(header.tags),
         priority=header.priority if header.HasField("priority") else DEFAULT_PRIORITY,
         request_id=header.request_id,
+        traceparent=origin.traceparent,
+        origin_request_id=origin.request_id,
     )
 
 

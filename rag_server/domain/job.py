@@ -89,8 +89,9 @@ class Order:
     metadata_json: str = "{}"
     tags: tuple[str, ...] = ()
     priority: int = DEFAULT_PRIORITY
-    request_id: str = ""
+    request_id: str = ""  # the client's own id of this upload
     traceparent: str = ""
+    origin_request_id: str = ""  # of the call that asked; logs bear it, as they bear the traceparent
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ class Scored:
     def __len__(self) -> int:
         return len(self.chunk_ids)
 
+    def first(self, count: int) -> "Scored":
+        """The best so many."""
+        return Scored(self.chunk_ids[:count], self.scores[:count])
+
 
 NOTHING = Scored(np.empty(0, np.int64), np.empty(0, np.float64))
 

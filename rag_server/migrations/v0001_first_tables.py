@@ -91,6 +91,7 @@ def _job() -> None:
         sa.Column("priority", SMALL, nullable=False),
         _text("request_id"),
         _text("traceparent"),
+        _text("origin_request_id"),
         _text("state"),
         _number("revision"),
         _time("create_time"),

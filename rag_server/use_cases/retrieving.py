@@ -24,10 +24,10 @@ class Question:
     vector: NDArray[np.float32] | None
     dense_weight: float
 
-    def candidates(self, depth: int) -> tuple[Scored, bool]:
+    def candidates(self, depth: int, wanted: int) -> tuple[Scored, bool]:
         """The best of the union of `depth` chunks by words and `depth` by vector; and whether these are all there are.
 
-        Raises WordsFailed.
+        At least `wanted` of them, where the union has so many; maybe not all of the union. Raises WordsFailed.
         """
         lexical, dense = self._lexical(depth), self._dense(depth)
         every = len(lexical) < depth and len(dense) < depth
@@ -36,8 +36,18 @@ class Question:
         if self.vector is None:
             return lexical, every
         chunk_ids = np.union1d(lexical.chunk_ids, dense.chunk_ids)
-        bm25 = self._bm25(chunk_ids, lexical, complete=len(lexical) < depth)
-        return fuse(chunk_ids, bm25, self._cosine(chunk_ids, dense, self.vector), self.dense_weight), every
+        cosine = self._cosine(chunk_ids, dense, self.vector)
+        bm25, missing = _aligned(chunk_ids, lexical)
+        if len(lexical) < depth or not missing.any():
+            return fuse(chunk_ids, bm25, cosine, self.dense_weight), every
+        # What the words did not find has at most the last score that they found: mostly too little to matter,
+        # and then the true score, as dear as another search, need not be known.
+        at_most = fuse(chunk_ids, np.where(missing, lexical.scores[-1], bm25), cosine, self.dense_weight)
+        sure = int(np.isin(at_most.chunk_ids, chunk_ids[missing]).argmax())
+        if sure >= wanted:
+            return at_most.first(sure), every
+        bm25[missing] = self.state.words.scores_of(self.text, chunk_ids[missing])
+        return fuse(chunk_ids, bm25, cosine, self.dense_weight), every
 
     def _lexical(self, depth: int) -> Scored:
         if not self.by_words:
@@ -51,12 +61,6 @@ class Question:
         if self.vector is None:
             return NOTHING
         return self.state.vectors.search(self.collection, self.vector, depth)
-
-    def _bm25(self, chunk_ids: NDArray[np.int64], lexical: Scored, *, complete: bool) -> NDArray[np.float64]:
-        scores, missing = _aligned(chunk_ids, lexical)
-        if not complete and missing.any():
-            scores[missing] = self.state.words.scores_of(self.text, chunk_ids[missing])
-        return scores
 
     def _cosine(self, chunk_ids: NDArray[np.int64], dense: Scored, vector: NDArray[np.float32]) -> NDArray[np.float64]:
         scores, missing = _aligned(chunk_ids, dense)

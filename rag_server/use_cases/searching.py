@@ -81,13 +81,13 @@ class Searching:
 
     def _hits(self, question: Question, limit: int) -> tuple[Hit, ...]:
         """The best that stand; one search is enough unless many of the candidates are gone."""
-        depth = max(CANDIDATES, limit)
+        depth, wanted = max(CANDIDATES, limit), limit
         while True:
-            candidates, every = question.candidates(depth)
+            candidates, every = question.candidates(depth, wanted)
             hits = self._standing(candidates, question.collection, limit)
             if len(hits) >= limit or every:
                 return hits
-            depth *= MORE
+            depth, wanted = depth * MORE, depth
 
     def _standing(self, candidates: Scored, collection: str, limit: int) -> tuple[Hit, ...]:
         hits: list[Hit] = []

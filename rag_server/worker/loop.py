@@ -70,7 +70,7 @@ class Worker:
     async def _settle(self, claim: Claim, stop: asyncio.Event) -> None:
         """Work on the job and tell the queue how it ended."""
         order = claim.job.order
-        token = trace.CURRENT.set(trace.begin(order.request_id, order.traceparent))
+        token = trace.CURRENT.set(trace.begin(order.origin_request_id, order.traceparent))
         begin = time.monotonic()
         LOG.info("job begins", job=order.job_id, attempt=claim.job.attempt, size_bytes=order.size_bytes)
         try:

@@ -32,7 +32,6 @@ from serving.interceptors import Around, Context
 from serving.layers import errors_to_status, identified
 from serving.server import Server, bind
 
-HEARTBEAT_S = 9.0
 TERMINAL = (
     job_pb2.JOB_STATE_SUCCEEDED,
     job_pb2.JOB_STATE_SUCCEEDED_PARTIALLY,
@@ -66,6 +65,7 @@ class RagServerStandIn:
     refuse_key: str = ""  # of documents that are refused
     failure: ServiceError | None = None  # what Search and Ingest fail with
     unchanged: job_pb2.Job | None = None  # what BeginIngest answers with
+    heartbeat_s: float = 9.0
     port: int = 0
     _server: Server | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -104,7 +104,7 @@ class RagServerStandIn:
     async def changed(self) -> None:
         """Return at the next change, or after the time of a heartbeat."""
         try:
-            async with asyncio.timeout(HEARTBEAT_S):
+            async with asyncio.timeout(self.heartbeat_s):
                 await self._changed.wait()
         except TimeoutError:
             return
@@ -163,7 +163,7 @@ class Jobs(JobServiceServicer):
         told_s = time.monotonic()
         while True:
             job = self._state.job(request.name)
-            if job.revision > seen or job.state in TERMINAL or time.monotonic() - told_s >= HEARTBEAT_S:
+            if job.revision > seen or job.state in TERMINAL or time.monotonic() - told_s >= self._state.heartbeat_s:
                 yield job_service_pb2.JobStatusResponse(job=job)
                 seen, told_s = job.revision, time.monotonic()
             if job.state in TERMINAL:

@@ -5,8 +5,11 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
+
 from bench.client import Client
 from bench.stack import Stack
+from bench.waiting import until
 from tests.system import documents
 
 NAME = "norma.txt"
@@ -97,6 +100,7 @@ def paused(stack: Stack, program: str) -> Iterator[None]:
     """The program stands still for the length of the block."""
     pid = stack.wait_for_pid(program)
     os.kill(pid, signal.SIGSTOP)
+    until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, 10, f"{program} stands still")
     try:
         yield
     finally:

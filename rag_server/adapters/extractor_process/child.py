@@ -13,7 +13,6 @@ from pathlib import Path
 import rag_server
 from rag_server.adapters.extractor_process.frames import LENGTH, MAX_FRAME_BYTES
 
-_START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 2.0
 _RECEIVE_BYTES = 256 << 10
 _STDERR_KEPT_BYTES = 8 << 10

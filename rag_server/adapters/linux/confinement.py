@@ -2,10 +2,15 @@
 
 import ctypes
 import math
+import mimetypes
 import os
 import resource
 import signal
 import sys
+from pathlib import Path
+
+from rag_server.adapters.linux.landlock import restrict_files
+from rag_server.adapters.linux.seccomp import restrict_system_calls
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -29,10 +34,14 @@ def confine(memory_bytes: int, parent_pid: int) -> str:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_AS, memory_bytes * 7 // 8),  # the kernel counts more than it limits,
     ):
         resource.setrlimit(limit, (value, value))
-    return "rlimits"
+    # The types of files that this machine knows are read when a library first asks; ask while it may be read.
+    mimetypes.init([])
+    landlock = restrict_files(_readable())
+    seccomp = restrict_system_calls()
+    return "+".join(["rlimits", *(["seccomp"] if seccomp else []), *([f"landlock{landlock}"] if landlock else [])])
 
 
 def limit_cpu(seconds: float) -> None:
@@ -41,6 +50,14 @@ def limit_cpu(seconds: float) -> None:
     allowed = math.ceil(usage.ru_utime + usage.ru_stime + seconds) + _CPU_SLACK_S
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed, hard))
+
+
+def _readable() -> list[Path]:
+    """What Python needs to load a library later, and nothing with data in it."""
+    own = Path(__file__).parents[2]  # the package, not the folder around it: that may hold data
+    system = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/etc/ld.so.cache")
+    devices = ("/dev/null", "/dev/zero", "/dev/urandom")
+    return [own, Path(sys.prefix), Path(sys.base_prefix), *map(Path, system + devices)]
 
 
 def _die_with(parent_pid: int) -> None:

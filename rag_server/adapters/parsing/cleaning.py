@@ -7,7 +7,6 @@ _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _SOFT_HYPHENS = re.compile("\u00ad(?:[ \t]*\n[ \t]*)?")
 _TRAILING_SPACES = re.compile("[ \t]+(?=\n)")
 _MANY_BLANK_LINES = re.compile("\n{3,}")
-_SPACES = re.compile(r"\s+")
 
 # Each is deleted: controls, zero-width marks, directional overrides, surrogates, noncharacters, invisible tags.
 _DELETED = (
@@ -29,6 +28,8 @@ _REPLACEMENTS = re.compile(f"[{''.join(_REPLACED)}]")
 
 def clean(text: str) -> str:
     """Bring one block of text into the form of this module; inner line breaks and indents stay."""
+    if text.isascii() and text.isprintable():  # as most cells of most tables are
+        return text.rstrip()
     text = _LINE_ENDS.sub("\n", text)
     if not text.isascii():
         text = _SOFT_HYPHENS.sub("", text)
@@ -42,7 +43,7 @@ def clean(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """Clean text and put it on one line, with single spaces."""
-    return _SPACES.sub(" ", clean(text)).strip()
+    return " ".join(clean(text).split())
 
 
 def is_clean(text: str) -> bool:

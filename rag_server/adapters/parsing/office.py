@@ -24,7 +24,6 @@ _PROPERTY_OF = {
 class Relation:
     """A link from one part to another. `kind` is the last word of the relation's type."""
 
-    id: str
     kind: str
     target: str
 
@@ -52,7 +51,7 @@ class OfficePackage:
             if element.get("TargetMode") != "External":
                 target = posixpath.normpath(posixpath.join("/", folder, element.get("Target", "")))
                 kind = element.get("Type", "").rpartition("/")[2]
-                yield Relation(element.get("Id", ""), kind, target.lstrip("/"))
+                yield Relation(kind, target.lstrip("/"))
 
     def tree(self, part: str) -> etree._Element | None:
         """A part as a tree, None if there is no such part."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from rag_server.adapters.parsing.budget import Budget
 from rag_server.adapters.parsing.page_writer import PageWriter
@@ -13,7 +13,8 @@ from rag_server.adapters.selectolax.blocks import write_blocks
 from rag_server.adapters.text.decoding import decode
 from rag_server.domain.extraction import Page
 
-MAX_HTML_BYTES = 50_000_000
+# The tree takes about thirty times the bytes.
+MAX_HTML_BYTES = 20_000_000
 # The parser's time grows with the square of the depth.
 MAX_DEPTH = 5_000
 _HEAD_BYTES = 4096
@@ -51,7 +52,10 @@ def parse_html(data: bytes) -> LexborHTMLParser:
     depth = _nesting(text)
     if depth > MAX_DEPTH:
         raise limit_exceeded("html_depth", depth, MAX_DEPTH)
-    return LexborHTMLParser(text.replace("\x00", ""))
+    try:
+        return LexborHTMLParser(text.replace("\x00", ""))
+    except SelectolaxError as error:  # HTML is never wrong; the parser only fails where there is no memory
+        raise MemoryError from error
 
 
 def _pages(parser: LexborHTMLParser, budget: Budget) -> Iterator[Page]:

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import apsw
@@ -26,10 +27,10 @@ _BY_REQUEST = f"SELECT {JOB_COLUMNS} FROM job WHERE request_id = ? AND request_i
 
 _ADMIT = f"""
 INSERT INTO job (job_id, kind, collection, document_key, file_name, sha256, size_bytes, media_type, metadata, tags,
-  priority, request_id, traceparent, state, revision, create_time, update_time, attempt, crashes, cancel_requested,
-  fence, progress, document_id, document_version, sequence)
+  priority, request_id, traceparent, origin_request_id, state, revision, create_time, update_time, attempt, crashes,
+  cancel_requested, fence, progress, document_id, document_version, sequence)
 VALUES (:job_id, :kind, :collection, :document_key, :file_name, :sha256, :size_bytes, :media_type, :metadata, :tags,
-  :priority, :request_id, :traceparent, 'QUEUED', 1, :now, :now, 0, 0, 0, 0, '{{}}', '', 0, 0)
+  :priority, :request_id, :traceparent, :origin_request_id, 'QUEUED', 1, :now, :now, 0, 0, 0, 0, '{{}}', '', 0, 0)
 RETURNING {JOB_COLUMNS}
 """
 
@@ -89,9 +90,10 @@ class SqliteJobs:
 
     async def get(self, job_id: str) -> Job:
         def work(connection: apsw.Connection) -> Job:
-            row = _row(connection, job_id)
-            queued = row[12] == JobState.QUEUED
-            return job_from_row(row, connection.execute(_AHEAD, (job_id,)).get if queued else None)
+            job = job_from_row(_row(connection, job_id))
+            if job.state is not JobState.QUEUED:
+                return job
+            return replace(job, queue_position=connection.execute(_AHEAD, (job_id,)).get)
 
         return await self._database.read(work)
 
@@ -213,5 +215,6 @@ def _bindings(order: Order, now: float) -> dict[str, Any]:
         "priority": order.priority,
         "request_id": order.request_id,
         "traceparent": order.traceparent,
+        "origin_request_id": order.origin_request_id,
         "now": now,
     }

@@ -15,8 +15,9 @@ from rag_server.domain.job import IngestOutcome, Job, JobKind, JobStage, JobStat
 Row = Sequence[Any]
 
 JOB_COLUMNS = """job_id, collection, document_key, file_name, sha256, size_bytes, media_type, metadata, tags, priority,
-request_id, traceparent, state, revision, create_time, update_time, kind, progress, failure, problem, document_id,
-document_version, outcome, sequence, attempt, crashes, cancel_requested, start_time, end_time, next_attempt_time"""
+request_id, traceparent, origin_request_id, state, revision, create_time, update_time, kind, progress, failure, problem,
+document_id, document_version, outcome, sequence, attempt, crashes, cancel_requested, start_time, end_time,
+next_attempt_time"""
 
 DOCUMENT_COLUMNS = """d.collection, d.document_id, d.document_key, v.file_name, v.media_type, v.size_bytes, v.sha256,
 d.number, v.page_count, v.page_total, v.chunk_count, v.char_count, v.properties, v.metadata, v.tags, v.sequence,
@@ -26,29 +27,28 @@ PASSAGE_COLUMNS = """c.chunk_id, d.collection, d.document_id, d.document_key, v.
 c.page_last, c.char_start, c.char_end, c.headings, c.text"""
 
 
-def job_from_row(row: Row, queue_position: int | None = None) -> Job:
+def job_from_row(row: Row) -> Job:
     """A row of JOB_COLUMNS."""
     return Job(
-        order=Order(*[*row[:8], _tuple(row[8]), *row[9:12]]),
-        state=JobState(row[12]),
-        revision=row[13],
-        create_time=row[14],
-        update_time=row[15],
-        kind=JobKind(row[16]),
-        progress=_progress_from_json(row[17]),
-        failure=None if row[18] is None else failure_from_json(row[18]),
-        problem=None if row[19] is None else failure_from_json(row[19]),
-        document_id=row[20],
-        document_version=row[21],
-        outcome=None if row[22] is None else IngestOutcome(row[22]),
-        sequence=row[23],
-        attempt=row[24],
-        crashes=row[25],
-        cancel_requested=bool(row[26]),
-        start_time=row[27],
-        end_time=row[28],
-        next_attempt_time=row[29],
-        queue_position=queue_position,
+        order=Order(*[*row[:8], _tuple(row[8]), *row[9:13]]),
+        state=JobState(row[13]),
+        revision=row[14],
+        create_time=row[15],
+        update_time=row[16],
+        kind=JobKind(row[17]),
+        progress=_progress_from_json(row[18]),
+        failure=None if row[19] is None else failure_from_json(row[19]),
+        problem=None if row[20] is None else failure_from_json(row[20]),
+        document_id=row[21],
+        document_version=row[22],
+        outcome=None if row[23] is None else IngestOutcome(row[23]),
+        sequence=row[24],
+        attempt=row[25],
+        crashes=row[26],
+        cancel_requested=bool(row[27]),
+        start_time=row[28],
+        end_time=row[29],
+        next_attempt_time=row[30],
     )
 
 

@@ -36,7 +36,8 @@ def _pages(text: str, budget: Budget) -> Iterator[Page]:
 def _rows(text: str) -> Iterator[list[str]]:
     lines = text.splitlines(keepends=True)
     delimiter = _delimiter(lines[:_SAMPLE_LINES])
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if _quotes_are_closed(lines, delimiter) else csv.QUOTE_NONE
+    has_quotes = '"' in text and _quotes_are_closed(lines, delimiter)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if has_quotes else csv.QUOTE_NONE
     # Python's own limit on a field would end the reading; the text limit counts what comes out.
     csv.field_size_limit(max(len(text), _MAX_FIELD_CHARS))
     return csv.reader(lines, delimiter=delimiter, quoting=quoting)

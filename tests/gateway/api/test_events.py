@@ -58,6 +58,7 @@ async def test_what_was_seen_already_is_not_told_again(world: World) -> None:
 
 
 async def test_a_line_without_news_is_kept_alive(world: World) -> None:
+    world.rag_server.heartbeat_s = 0.1
     accepted = await world.upload(b"hello")
     await eventually(lambda: accepted.job_id in world.rag_server.jobs)
     stream = aiter(world.events.StreamJobEvents(pb.StreamJobEventsRequest(name=f"jobs/{accepted.job_id}"), timeout=60))

@@ -110,16 +110,6 @@ async def test_a_stream_outlives_the_rag_server(world: World) -> None:
     assert [response.job.revision async for response in stream] == [3]
 
 
-async def test_a_stream_repeats_what_it_knows_while_the_rag_server_is_away(world: World) -> None:
-    accepted = await world.upload(b"hello")
-    await handed_over(world, 1)
-    stream = aiter(world.jobs.JobStatus(pb.JobStatusRequest(name=f"jobs/{accepted.job_id}"), timeout=60))
-    while (await anext(stream)).job.revision < 1:
-        pass
-    await world.rag_server.stop()
-    assert (await anext(stream)).job.revision == 1
-
-
 async def test_resuming_after_a_revision_tells_only_what_is_newer(world: World) -> None:
     accepted = await world.upload(b"hello")
     await handed_over(world, 1)

@@ -1,9 +1,13 @@
+from random import Random
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rag_server.domain.ranking import fuse, ranked
+from rag_server.domain.ranking import Scored, fuse, ranked
+
+Rows = list[tuple[int, float, float]]
 
 SCORES = st.sampled_from([0.0, 0.25, 0.5, 1.0, 3.5, 12.0])
 COSINES = st.sampled_from([-0.5, 0.0, 0.1, 0.5, 0.9, 1.0])
@@ -19,7 +23,7 @@ def _columns(
 
 
 @given(ROWS, WEIGHTS, st.randoms(use_true_random=False))
-def test_the_order_of_the_candidates_does_not_matter(rows, weight, random) -> None:
+def test_the_order_of_the_candidates_does_not_matter(rows: Rows, weight: float, random: Random) -> None:
     shuffled = random.sample(rows, len(rows))
     one, other = fuse(*_columns(rows), weight), fuse(*_columns(shuffled), weight)
     assert one.chunk_ids.tolist() == other.chunk_ids.tolist()
@@ -27,7 +31,7 @@ def test_the_order_of_the_candidates_does_not_matter(rows, weight, random) -> No
 
 
 @given(ROWS, WEIGHTS)
-def test_scores_fall_and_of_equal_ones_the_lower_id_comes_first(rows, weight) -> None:
+def test_scores_fall_and_of_equal_ones_the_lower_id_comes_first(rows: Rows, weight: float) -> None:
     fused = fuse(*_columns(rows), weight)
     keys = list(zip((-fused.scores).tolist(), fused.chunk_ids.tolist(), strict=True))
     assert keys == sorted(keys)
@@ -35,8 +39,8 @@ def test_scores_fall_and_of_equal_ones_the_lower_id_comes_first(rows, weight) ->
 
 
 @given(ROWS, WEIGHTS)
-def test_a_chunk_that_is_better_in_both_is_never_ranked_lower(rows, weight) -> None:
-    score_of = dict(zip(*(column.tolist() for column in _pair(fuse(*_columns(rows), weight))), strict=True))
+def test_a_chunk_that_is_better_in_both_is_never_ranked_lower(rows: Rows, weight: float) -> None:
+    score_of = _score_of(fuse(*_columns(rows), weight))
     for one_id, one_bm25, one_cosine in rows:
         for other_id, other_bm25, other_cosine in rows:
             if one_bm25 >= other_bm25 and one_cosine >= other_cosine:
@@ -44,7 +48,7 @@ def test_a_chunk_that_is_better_in_both_is_never_ranked_lower(rows, weight) -> N
 
 
 @given(ROWS, WEIGHTS, st.sampled_from([0.5, 2.0, 4.0]))
-def test_the_scale_of_bm25_does_not_matter(rows, weight, scale) -> None:
+def test_the_scale_of_bm25_does_not_matter(rows: Rows, weight: float, scale: float) -> None:
     chunk_ids, bm25, cosine = _columns(rows)
     assert (
         fuse(chunk_ids, bm25, cosine, weight).scores.tolist()
@@ -68,5 +72,5 @@ def test_a_limit_keeps_the_best() -> None:
     assert best.chunk_ids.tolist() == [2, 1]
 
 
-def _pair(scored):
-    return scored.chunk_ids, scored.scores
+def _score_of(scored: Scored) -> dict[int, float]:
+    return dict(zip(scored.chunk_ids.tolist(), scored.scores.tolist(), strict=True))

@@ -189,11 +189,28 @@ async def test_candidates_carry_the_true_scores_of_both_indexes(library: Library
     state = library.follower.current()
     vector = EMBEDDER.embed_query("obra pública número 7")
     question = Question(state, "default", "obra pública número 7", by_words=True, vector=vector, dense_weight=1.0)
-    few, every = question.candidates(10)
-    assert not every
-    assert 10 <= len(few) <= 20
-    all_of_them, every = question.candidates(1_000)
+    all_of_them, every = question.candidates(1_000, 1_000)
     assert every
     score_of = dict(zip(all_of_them.chunk_ids.tolist(), all_of_them.scores.tolist(), strict=True))
-    np.testing.assert_allclose(few.scores, [score_of[chunk_id] for chunk_id in few.chunk_ids.tolist()], rtol=1e-5)
-    assert few.chunk_ids[0] == all_of_them.chunk_ids[0]
+    for wanted in (1, 3, 10, 20):
+        few, every = question.candidates(10, wanted)
+        assert not every
+        assert min(wanted, 10) <= len(few) <= 20
+        np.testing.assert_allclose(few.scores, [score_of[chunk_id] for chunk_id in few.chunk_ids.tolist()], rtol=1e-5)
+        np.testing.assert_allclose(few.scores[:1], all_of_them.scores[:1], rtol=1e-5)
+
+
+async def test_the_best_are_the_same_whether_all_scores_were_needed_or_not(library: Library) -> None:
+    words = ("obra", "pública", "licitação", "escola", "prazo", "multa")
+    random = np.random.default_rng(5)
+    library.log.publish("a", texts(*(" ".join(random.choice(words, 4)) + f" {n}" for n in range(150))))
+    await library.level()
+    state = library.follower.current()
+    for text in ("obra pública", "licitação escola multa", "prazo 17 multa"):
+        vector = EMBEDDER.embed_query(text)
+        question = Question(state, "default", text, by_words=True, vector=vector, dense_weight=1.0)
+        union, _ = question.candidates(20, 1_000)
+        for wanted in (1, 2, 5):
+            few, _ = question.candidates(20, wanted)
+            assert len(few) >= wanted
+            assert few.chunk_ids.tolist() == union.chunk_ids.tolist()[: len(few)]

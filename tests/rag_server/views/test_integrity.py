@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from rag_server.index_ports import IndexState
+from rag_server.index_ports import IndexState, LexicalIndex, VectorIndex
 from rag_server.views import integrity
 from rag_server.views.follower import Follower
 from rag_server.views.integrity import IndexIntegrity
@@ -112,24 +113,33 @@ class _Without:
         self.leg = leg
         self.chunk_id = chunk_id
 
-    applied_sequence = property(lambda self: self.follower.applied_sequence)
+    @property
+    def applied_sequence(self) -> int:
+        return self.follower.applied_sequence
 
     async def wait_for(self, sequence: int, timeout_s: float) -> bool:
         return await self.follower.wait_for(sequence, timeout_s)
 
     def current(self) -> IndexState:
         state = self.follower.current()
-        return replace(state, **{self.leg: _Lossy(getattr(state, self.leg), self.chunk_id)})
+        if self.leg == "vectors":
+            return replace(state, vectors=_LossyVectors(state.vectors, self.chunk_id))
+        return replace(state, words=_LossyWords(state.words, self.chunk_id))
 
 
-class _Lossy:
-    def __init__(self, index: object, lost: int) -> None:
-        self.index = index
-        self.lost = lost
+class _LossyVectors:
+    def __init__(self, index: VectorIndex, lost: int) -> None:
+        self.search, self.scores_of, self.vectors_of = index.search, index.scores_of, index.vectors_of
+        self.kept: NDArray[np.int64] = index.chunk_ids()[index.chunk_ids() != lost]
 
-    def chunk_ids(self) -> object:
-        ids = self.index.chunk_ids()  # type: ignore[attr-defined]
-        return ids[ids != self.lost]
+    def chunk_ids(self) -> NDArray[np.int64]:
+        return self.kept
 
-    def vectors_of(self, collection: str, chunk_ids: object) -> np.ndarray:
-        return self.index.vectors_of(collection, chunk_ids)  # type: ignore[attr-defined]
+
+class _LossyWords:
+    def __init__(self, index: LexicalIndex, lost: int) -> None:
+        self.search, self.scores_of = index.search, index.scores_of
+        self.kept: NDArray[np.int64] = index.chunk_ids()[index.chunk_ids() != lost]
+
+    def chunk_ids(self) -> NDArray[np.int64]:
+        return self.kept

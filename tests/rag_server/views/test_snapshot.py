@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from rag_server.adapters.tantivy import files
 from rag_server.views.keeping import Keeping
 from rag_server.views.manifest import MANIFEST, ModelOfVectors
 from rag_server.views.snapshot import CURRENT, Snapshots, ViewsInUse
@@ -20,7 +21,7 @@ from tests.fakes.serving_views import MODEL, new_views
 ROOT = Path(__file__).parents[3]
 PROGRAM = Path(__file__).with_name("keep_snapshots.py")
 OLDER, NEWER = (3, [1, 2, 3, 4, 5, 6]), (5, [1, 2, 5, 6, 7])
-NONE = (0, [])
+NOTHING: tuple[int, list[int]] = (0, [])
 
 
 def keep_two(folder: Path, failpoint: str = "") -> int:
@@ -75,9 +76,9 @@ def test_the_newest_is_loaded_and_two_are_kept(folder: Path) -> None:
         ("snapshot.before_rename:2", OLDER),
         ("snapshot.before_current:2", OLDER),
         ("snapshot.before_prune:2", NEWER),
-        ("snapshot.before_files:1", NONE),
-        ("snapshot.before_manifest:1", NONE),
-        ("snapshot.before_rename:1", NONE),
+        ("snapshot.before_files:1", NOTHING),
+        ("snapshot.before_manifest:1", NOTHING),
+        ("snapshot.before_rename:1", NOTHING),
         ("snapshot.before_current:1", OLDER),
     ],
 )
@@ -124,13 +125,13 @@ def test_no_file_that_was_altered_is_ever_loaded(written: Path, tmp_path: Path, 
             SPOILERS[spoiler](path)
             with structlog.testing.capture_logs() as lines:
                 assert loaded(folder) == OLDER, name
-            assert [line["event"] for line in lines][0] == "snapshot_refused"
+            assert next(line["event"] for line in lines) == "snapshot_refused"
 
 
 def test_where_both_are_altered_all_is_built_anew(folder: Path) -> None:
     for snapshot in folder.glob("snap-*"):
         _flip(snapshot / "vectors" / "layout.json", lambda size: size // 2)
-    assert loaded(folder) == NONE
+    assert loaded(folder) == NOTHING
 
 
 def test_a_file_that_the_manifest_does_not_name_is_not_loaded(folder: Path) -> None:
@@ -170,8 +171,6 @@ def test_one_from_beyond_the_store_is_not_loaded(folder: Path) -> None:
 
 
 def test_one_that_an_engine_cannot_read_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rag_server.adapters.tantivy import view
-
     calls = []
 
     def link_all(source: Path, work: Path) -> None:
@@ -179,9 +178,9 @@ def test_one_that_an_engine_cannot_read_is_passed_over(folder: Path, monkeypatch
         if len(calls) == 1:
             raise ValueError("an index of another version")
         monkeypatch.undo()
-        view.files.link_all(source, work)
+        files.link_all(source, work)
 
-    monkeypatch.setattr(view.files, "link_all", link_all)
+    monkeypatch.setattr(files, "link_all", link_all)
     assert loaded(folder) == OLDER
 
 

@@ -119,5 +119,5 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_small_blocks")
-class TestFollowing(Following.TestCase):  # type: ignore[name-defined,misc]
+class TestFollowing(Following.TestCase):  # type: ignore[misc,valid-type] # the library makes this class at run time
     settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

@@ -38,7 +38,12 @@ async def test_the_time_being_over_is_no_error() -> None:
 
 async def test_none_is_missed_between_looking_and_waiting() -> None:
     counter = _Counter()
-    thread = threading.Thread(target=lambda: [counter.reach(n) for n in range(2_001)])
+
+    def reach_all() -> None:
+        for n in range(2_001):
+            counter.reach(n)
+
+    thread = threading.Thread(target=reach_all)
     thread.start()
     assert all([await counter.waiters.wait_for(n, 10) for n in range(0, 2_001, 50)])
     thread.join()

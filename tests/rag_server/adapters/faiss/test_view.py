@@ -1,6 +1,6 @@
 """The vectors against a brute-force model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ D = 8
 
 def _vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
     vectors = np.random.default_rng(seed).standard_normal((count, D))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    unit: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def _document(
-    name: str, first_id: int, vectors: Sequence[NDArray[np.float32]], collection: str = "c"
+    name: str, first_id: int, vectors: Iterable[NDArray[np.float32]], collection: str = "c"
 ) -> DocumentChunks:
     chunks = [
         IndexedChunk(chunk_id, collection, name, "", (), "", vector)

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,12 @@ def test_lines_of_a_paragraph_are_joined_and_divided_words_mended(tmp_path: Path
     assert pages[0].text == (
         "O arquivo guarda os documentos da administração do município, qualquer que seja o suporte."
     )
+
+
+def test_without_the_agpl_engine_the_other_reads_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_pdf(tmp_path / "a.pdf", [[(72, 72, "still read")]])
+    monkeypatch.setitem(sys.modules, "pymupdf", None)
+    assert read(path)[1][0].text == "still read"
 
 
 def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
