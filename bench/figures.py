@@ -1,6 +1,7 @@
 """Figures, budgets, and the table that shows them."""
 
 import json
+import math
 import os
 import platform
 from collections.abc import Iterable, Sequence
@@ -46,7 +47,7 @@ class Figure:
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least `share` (0 to 1) of the values do not exceed."""
     ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def middle(values: Sequence[float]) -> float:

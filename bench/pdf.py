@@ -10,6 +10,8 @@ PAGE_WORDS = 380
 HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 FIRST_PAGE_OBJECT = 5
 
+Pieces = tuple[bytes, ...]
+
 
 def text_pdf(seed: int, pages: int, *markers: str) -> bytes:
     """A PDF of made-up prose. The markers stand on pages spread over it, each once."""
@@ -22,22 +24,27 @@ def text_pdf(seed: int, pages: int, *markers: str) -> bytes:
 
 def write_pdf(pages: Sequence[str], weight: bytes = b"") -> bytes:
     """Each text becomes a page; lines that do not fit on it are left out. `weight` is a stream that nobody reads."""
-    objects = [_catalog(), _page_tree(len(pages)), _font(), _stream(weight)]
+    return b"".join(pdf_pieces(pages, weight))
+
+
+def pdf_pieces(pages: Sequence[str], weight: bytes = b"") -> Iterator[bytes]:
+    """The bytes of `write_pdf`, piece by piece; the weight is one of them and is not copied."""
+    objects = [_whole(_catalog()), _whole(_page_tree(len(pages))), _whole(_font()), _stream(weight)]
     for number, text in enumerate(pages):
-        objects.append(_page(FIRST_PAGE_OBJECT + 2 * number + 1))
+        objects.append(_whole(_page(FIRST_PAGE_OBJECT + 2 * number + 1)))
         objects.append(_stream(_content(text)))
-    return b"".join(_assembled(objects))
+    yield from _assembled(objects)
 
 
-def _assembled(objects: list[bytes]) -> Iterator[bytes]:
+def _assembled(objects: list[Pieces]) -> Iterator[bytes]:
     yield HEADER
     position = len(HEADER)
     positions: list[int] = []
     for number, body in enumerate(objects, start=1):
         positions.append(position)
-        whole = b"%d 0 obj\n%s\nendobj\n" % (number, body)
-        position += len(whole)
-        yield whole
+        pieces = (b"%d 0 obj\n" % number, *body, b"\nendobj\n")
+        position += sum(map(len, pieces))
+        yield from pieces
     yield b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     yield b"".join(b"%010d 00000 n \n" % place for place in positions)
     yield b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, position)
@@ -63,8 +70,12 @@ def _page(content_object: int) -> bytes:
     )
 
 
-def _stream(data: bytes) -> bytes:
-    return b"<< /Length %d >>\nstream\n%s\nendstream" % (len(data), data)
+def _stream(data: bytes) -> Pieces:
+    return (b"<< /Length %d >>\nstream\n" % len(data), data, b"\nendstream")
+
+
+def _whole(body: bytes) -> Pieces:
+    return (body,)
 
 
 def _content(text: str) -> bytes:

@@ -46,7 +46,7 @@ class Package:
     name: str
     version: str
     licence: str  # an SPDX expression
-    asked_for: bool  # by name in requirements/*.in; else something else needs it
+    because: str  # empty where requirements/*.in ask for it by name
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def render() -> str:
 def table(rows: list[Package]) -> str:
     """The packages as Markdown."""
     head = "| package | version | licence | |\n|---|---|---|---|\n"
-    lines = (f"| {row.name} | {row.version} | {row.licence} | {'' if row.asked_for else 'needed by another'} |\n" for row in rows)
+    lines = (f"| {row.name} | {row.version} | {row.licence} | {row.because} |\n" for row in rows)
     return head + "".join(lines)
 
 
@@ -79,7 +79,8 @@ def packages(lock: str) -> list[Package]:
     folder = ROOT / "requirements"
     asked = set(ASKED.findall((folder / f"{lock}.in").read_text()))
     locked = LOCKED.findall((folder / f"{lock}.txt").read_text())
-    return [Package(name, version, licence_of(name), name in asked) for name, version in sorted(locked)]
+    because = {True: "", False: "needed by another"}
+    return [Package(name, version, licence_of(name), because[name in asked]) for name, version in sorted(locked)]
 
 
 def licence_of(name: str) -> str:
@@ -91,7 +92,8 @@ def licence_of(name: str) -> str:
     texts += [line.rpartition(" :: ")[2] for line in said.get_all("Classifier", []) if line.startswith("License ::")]
     if not texts:
         raise LicenceUnknown(name)
-    return SPELLINGS.get(texts[0], texts[0])
+    name_of_licence = texts[0].splitlines()[0]  # some put the whole text there
+    return SPELLINGS.get(name_of_licence, name_of_licence)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from serving import trace
 
+TALKATIVE = ("alembic",)
+
 
 def configure(service: str, level: str = "INFO", stream: IO[str] | None = None) -> None:
     """Set logging up for a whole process. Lines of libraries take the same form."""
@@ -36,6 +38,8 @@ def configure(service: str, level: str = "INFO", stream: IO[str] | None = None) 
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=render, foreign_pre_chain=shared))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for library in TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def get(name: str) -> FilteringBoundLogger:

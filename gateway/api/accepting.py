@@ -8,6 +8,7 @@ import uuid_utils
 from acervo.rag.v1 import job_pb2, job_service_pb2
 from gateway.api import translate
 from gateway.api.rag_server import RagServer
+from gateway.domain import principal
 from gateway.domain.entry import Entry, Origin
 from gateway.domain.errors import RagServerUnavailable
 from gateway.domain.upload import Upload
@@ -32,8 +33,10 @@ class Accepting:
         origin = Origin(request.traceparent, request.request_id)
         job_id = str(uuid_utils.uuid7())
         entry = await self._taking_in.accept(upload, blob, origin, job_id, time.time())
-        LOG.info("upload accepted", job=entry.job_id, size_bytes=blob.size_bytes, again=entry.job_id != job_id)
-        return translate.job(entry) if entry.job_id == job_id else await self.told(entry)
+        is_new = entry.job_id == job_id
+        who = principal.CURRENT.get().name
+        LOG.info("upload accepted", job=entry.job_id, size_bytes=blob.size_bytes, new=is_new, principal=who)
+        return translate.job(entry) if is_new else await self.told(entry)
 
     async def told(self, entry: Entry) -> job_pb2.Job:
         """The job of an earlier entry, by who speaks of it; QUEUED where the rag_server cannot be asked now."""

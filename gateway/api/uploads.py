@@ -31,12 +31,13 @@ class UploadApi(UploadServiceServicer):
         headers = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         first = await _first(requests, headers.get("idempotency-key", ""))
         announced = Announced(_length(headers), first.sha256)
+        pieces = _pieces(_taken_out(first), requests)
         if is_form(first.body.content_type):
             self._taking_in.capacity.check_form_size(announced.size_bytes or 0)
             self._taking_in.admit(0)
-            files = await receive_form(first, _pieces(first, requests), self._taking_in)
+            files = await receive_form(first, pieces, self._taking_in)
         else:
-            files = [await self._receive_raw(first, _pieces(first, requests), announced)]
+            files = [await self._receive_raw(first, pieces, announced)]
         response = await self._answer(files)
         location = f"/api/v1/rag/jobs/{response.job_id}"
         # The edge turns the first into the HTTP status.
@@ -92,8 +93,16 @@ async def _first(requests: AsyncIterator[pb.UploadRequest], key_header: str) -> 
     raise UploadIncomplete
 
 
-async def _pieces(first: pb.UploadRequest, requests: AsyncIterator[pb.UploadRequest]) -> AsyncIterator[bytes]:
-    yield first.body.data
+def _taken_out(first: pb.UploadRequest) -> bytes:
+    """The bytes of the first message, which is kept to the end: they are not to be kept with it."""
+    data: bytes = first.body.data
+    first.body.ClearField("data")
+    return data
+
+
+async def _pieces(head: bytes, requests: AsyncIterator[pb.UploadRequest]) -> AsyncIterator[bytes]:
+    yield head
+    del head
     async for request in requests:
         yield request.body.data
 

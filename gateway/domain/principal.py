@@ -1,5 +1,6 @@
 """Who asks."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -11,3 +12,4 @@ class Principal:
 
 
 ANONYMOUS = Principal("anonymous")
+CURRENT: ContextVar[Principal] = ContextVar("principal", default=ANONYMOUS)

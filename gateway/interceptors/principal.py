@@ -2,12 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 
-from gateway.domain.principal import ANONYMOUS, Principal
+from gateway.domain.principal import ANONYMOUS, CURRENT
 from serving.interceptors import Call
-
-CURRENT: ContextVar[Principal] = ContextVar("principal", default=ANONYMOUS)
 
 
 @asynccontextmanager

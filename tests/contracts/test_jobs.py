@@ -211,6 +211,8 @@ async def test_a_job_that_kills_its_workers_is_dead(store: StorePorts) -> None:
     assert job.state is JobState.DEAD
     assert job.failure == Failure(FailureReason.WORKER_CRASHED)
     assert job.end_time == 200.0
+    retried = await store.jobs.retry(asked.job_id, 201.0)
+    assert (retried.state, retried.attempt, retried.crashes) == (JobState.QUEUED, 0, 0)
 
 
 async def test_a_job_that_is_to_be_cancelled_is_not_queued_again(store: StorePorts) -> None:

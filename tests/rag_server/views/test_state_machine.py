@@ -41,14 +41,18 @@ class Following(RuleBasedStateMachine):
     def start(self) -> None:
         self._open(clear=True)
 
-    @rule(document=DOCUMENTS, of=TEXTS)
-    def publish(self, document: int, of: list[str]) -> None:
+    @rule(document=DOCUMENTS, of=TEXTS, at_once=st.booleans())
+    def publish(self, document: int, of: list[str], *, at_once: bool) -> None:
         self.log.publish(f"d{document}", texts(*of), COLLECTIONS[document % 2])
+        if at_once:
+            self.follow()
 
-    @rule(document=DOCUMENTS)
-    def delete(self, document: int) -> None:
+    @rule(document=DOCUMENTS, at_once=st.booleans())
+    def delete(self, document: int, *, at_once: bool) -> None:
         if f"d{document}" in self.log.current:
             self.log.delete(f"d{document}")
+        if at_once:
+            self.follow()
 
     @rule()
     def follow(self) -> None:
@@ -120,4 +124,4 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_small_blocks")
 class TestFollowing(Following.TestCase):  # type: ignore[misc,valid-type] # the library makes this class at run time
-    settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+    settings = settings(max_examples=30, stateful_step_count=40, deadline=None)

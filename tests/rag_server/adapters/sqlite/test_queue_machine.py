@@ -161,6 +161,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.claim("slot-0")
         if len(self.claims) > before:
             pair = self.claims[-1]
+            self.jobs_agree_and_keep_to_the_table()
             if whole:
                 self.agree(lambda store, n: _stage(store, pair[n], whole))
             self._stage(pair, 9)
@@ -283,7 +284,7 @@ def _comparable(outcome: Any) -> Any:
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=100,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,

@@ -1,0 +1,61 @@
+"""Whether searches notice that a thousand small documents come in, each of which changes the indexes."""
+
+import threading
+
+from bench.figures import Budget, Figure
+from bench.prose import prose
+from bench.schedule import run_schedule, search_at
+from bench.subject import Subject
+
+COLLECTION = "small"
+DOCUMENTS = 1_000
+PER_FORM = 50
+WORDS = 120
+IDLE_S = 10.0
+LONGEST_S = 90.0
+MOST = 2.0
+
+
+def measure(subject: Subject) -> list[Figure]:
+    """Ten searches a second, first idle, then until all documents are found or the time is over."""
+    forms = [
+        {f"note-{number}.txt": prose(1_000 + number, WORDS).encode() for number in range(start, start + PER_FORM)}
+        for start in range(0, DOCUMENTS, PER_FORM)
+    ]
+    first, *others = forms
+    _take_in(subject, [first])
+    searches = {"serve": search_at(subject.stack.rag_server)}
+    idle = run_schedule(searches, COLLECTION, lambda elapsed_s: elapsed_s > IDLE_S, 3)["serve"]
+    done = threading.Event()
+    length_s = LONGEST_S
+
+    def over(elapsed_s: float) -> bool:
+        nonlocal length_s
+        length_s = elapsed_s
+        return done.is_set() or elapsed_s > LONGEST_S
+
+    feeding = threading.Thread(target=_feed, args=(subject, others, done), name="feed")
+    feeding.start()
+    busy = run_schedule(searches, COLLECTION, over, 3)["serve"]
+    feeding.join()
+    found = len(subject.client.documents(COLLECTION))
+    rate = (DOCUMENTS - PER_FORM) / length_s
+    return [
+        Figure("small_lost", f"of {DOCUMENTS} small documents, lost", DOCUMENTS - found, "", Budget(0)),
+        Figure("small_per_s", "small documents taken in while searching", rate, "/s"),
+        Figure("small_busy_p95_ms", "search p95 meanwhile", busy.p95_ms, "ms", Budget(500)),
+        Figure("small_busy_over_idle", "search p95 meanwhile ÷ idle", busy.p95_ms / idle.p95_ms, "", Budget(MOST)),
+    ]
+
+
+def _feed(subject: Subject, forms: list[dict[str, bytes]], done: threading.Event) -> None:
+    try:
+        _take_in(subject, forms)
+    finally:
+        done.set()
+
+
+def _take_in(subject: Subject, forms: list[dict[str, bytes]]) -> None:
+    for form in forms:
+        subject.client.upload(form, COLLECTION)
+    subject.wait_until_idle()
