@@ -13,9 +13,14 @@ _MODE_FILTER = 2
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _KILL_PROCESS, _ALLOW, _ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT, _ARGUMENT_BYTES = 0, 4, 16, 8
-_X32 = 0x40000000  # a second set of numbers for the same calls on x86-64
+# Calls that are younger than the list in system_calls.py, and x86-64's second set of numbers for the same calls.
+_FIRST_UNKNOWN = 450
 _CLONE_THREAD = 0x00010000
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# What would have the kernel signal another process, or outlive the parent, or type into a terminal.
+_FCNTL_OWNER = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
+_IOCTL_OWNER = (0x8901, 0x8902, 0x5412, 0x541C)  # FIOSETOWN, SIOCSPGRP, TIOCSTI, TIOCLINUX
+_PRCTL_PARENT = (1,)  # PR_SET_PDEATHSIG
 _FORBIDDEN = _ERRNO | errno.EPERM
 _UNKNOWN = _ERRNO | errno.ENOSYS
 
@@ -43,12 +48,17 @@ def _program(calls: SystemCalls) -> bytes:
         (_EQUAL, 1, 0, calls.audit),
         (_RETURN, 0, 0, _KILL_PROCESS),
         (_LOAD, 0, 0, _NUMBER_AT),
-        (_AT_LEAST, 0, 1, _X32),
-        (_RETURN, 0, 0, _FORBIDDEN),
+        (_AT_LEAST, 0, 1, _FIRST_UNKNOWN),
+        (_RETURN, 0, 0, _UNKNOWN),
         *_on_argument(calls.clone, 0, (_ANY_BIT, _CLONE_THREAD), then=_ALLOW, otherwise=_FORBIDDEN),
         *_on_argument(calls.openat, 2, (_ANY_BIT, _WRITING), then=_FORBIDDEN, otherwise=_ALLOW),
         # A program that aborts signals itself; it may signal nobody else.
         *_on_argument(calls.tgkill, 0, (_EQUAL, os.getpid()), then=_ALLOW, otherwise=_FORBIDDEN),
+        # Limits of its own it may lower; those of its parent would end the parent.
+        *_on_argument(calls.prlimit64, 0, (_EQUAL, 0), then=_ALLOW, otherwise=_FORBIDDEN),
+        *_except_with(calls.fcntl, 1, _FCNTL_OWNER),
+        *_except_with(calls.ioctl, 1, _IOCTL_OWNER),
+        *_except_with(calls.prctl, 0, _PRCTL_PARENT),
     ]
     if calls.open is not None:
         steps += _on_argument(calls.open, 1, (_ANY_BIT, _WRITING), then=_FORBIDDEN, otherwise=_ALLOW)
@@ -70,3 +80,10 @@ def _on_argument(
         (_RETURN, 0, 0, then),
         (_RETURN, 0, 0, otherwise),
     ]
+
+
+def _except_with(number: int, argument: int, values: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    """The call `number` is allowed, but not with one of the values in the low half of an argument."""
+    refusals = [step for value in values for step in ((_EQUAL, 0, 1, value), (_RETURN, 0, 0, _FORBIDDEN))]
+    body = [(_LOAD, 0, 0, _ARGUMENTS_AT + argument * _ARGUMENT_BYTES), *refusals, (_RETURN, 0, 0, _ALLOW)]
+    return [(_EQUAL, 0, len(body), number), *body]

@@ -12,6 +12,10 @@ class SystemCalls:
     clone: int
     openat: int
     tgkill: int
+    prlimit64: int
+    fcntl: int
+    ioctl: int
+    prctl: int
     unknown: tuple[int, ...]  # answered as if the kernel were older, so that the C library asks in the old way
     denied: tuple[int, ...]
     open: int | None = None  # only where openat is not the one way
@@ -20,8 +24,8 @@ class SystemCalls:
 # clone3, openat2
 _UNKNOWN = (435, 437)
 # io_uring_setup, _enter, _register, open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, pidfd_open,
-# pidfd_getfd, process_madvise, mount_setattr: numbered alike since 2019.
-_DENIED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 434, 438, 440, 442)
+# pidfd_getfd, process_madvise, mount_setattr, quotactl_fd, memfd_secret, process_mrelease: numbered alike since 2019.
+_DENIED_EVERYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 433, 434, 438, 440, 442, 443, 447, 448)
 
 _X86_64 = SystemCalls(
     audit=0xC000003E,
@@ -29,6 +33,10 @@ _X86_64 = SystemCalls(
     openat=257,
     open=2,
     tgkill=234,
+    prlimit64=302,
+    fcntl=72,
+    ioctl=16,
+    prctl=157,
     unknown=_UNKNOWN,
     denied=(
         *(41, 42, 43, 49, 50, 53, 288),  # socket, connect, accept, bind, listen, socketpair, accept4
@@ -42,6 +50,8 @@ _X86_64 = SystemCalls(
         *(155, 161, 165, 166, 167, 168, 169, 272, 308, 304),  # pivot_root, chroot, mount …, unshare, setns, by handle
         *(175, 176, 313, 246, 320, 248, 249, 250),  # modules, kexec, keys
         *(298, 321, 323, 319),  # perf_event_open, bpf, userfaultfd, memfd_create
+        *(141, 142, 144, 203, 314, 251, 256, 279),  # setpriority, sched_set… , ioprio_set, migrate_pages, move_pages
+        *(29, 30, 31, 64, 65, 66, 220, 68, 69, 70, 71, 240, 241),  # shared memory, semaphores and message queues
         *_DENIED_EVERYWHERE,
     ),
 )
@@ -50,6 +60,10 @@ _AARCH64 = SystemCalls(
     clone=220,
     openat=56,
     tgkill=131,
+    prlimit64=261,
+    fcntl=25,
+    ioctl=29,
+    prctl=167,
     unknown=_UNKNOWN,
     denied=(
         *(198, 199, 200, 201, 202, 203, 242),  # socket, socketpair, bind, listen, accept, connect, accept4
@@ -62,6 +76,8 @@ _AARCH64 = SystemCalls(
         *(41, 51, 40, 39, 224, 225, 142, 97, 268, 265),  # pivot_root, chroot, mount …, unshare, setns, by handle
         *(105, 106, 273, 104, 294, 217, 218, 219),  # modules, kexec, keys
         *(241, 280, 282, 279),  # perf_event_open, bpf, userfaultfd, memfd_create
+        *(140, 118, 119, 122, 274, 30, 238, 239),  # setpriority, sched_set… , ioprio_set, migrate_pages, move_pages
+        *(194, 195, 196, 190, 191, 192, 193, 186, 187, 188, 189, 180, 181),  # shared memory, semaphores, queues
         *_DENIED_EVERYWHERE,
     ),
 )
