@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,6 +60,7 @@ from serving import logs
 from serving.server import Server, bind
 from storage.blobs import BlobFolder
 from storage.migrations import upgrade
+from storage.profile import low_water_bytes
 from storage.sqlite import Database
 
 LOG = logs.get(__name__)
@@ -115,7 +115,7 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
     folder = settings.storage.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     await asyncio.to_thread(upgrade, folder / "gateway.db", MIGRATIONS)
-    capacity = Capacity(settings.max_upload_bytes, _min_free_bytes(settings.min_free_bytes, folder))
+    capacity = Capacity(settings.max_upload_bytes, low_water_bytes(settings.min_free_bytes, folder))
     async with Database(folder / "gateway.db") as database, RagClient(settings.rag_server) as client:
         store = _Store(
             BlobFolder(folder / "blobs"),
@@ -174,11 +174,6 @@ def _serve_all(
 def _service_name(contract: object) -> str:
     (service,) = contract.DESCRIPTOR.services_by_name.values()  # type: ignore[attr-defined]  # a generated module
     return str(service.full_name)
-
-
-def _min_free_bytes(given: int | None, folder: Path) -> int:
-    """What must stay free: as asked, or 1 GiB, or 5 % of a disk so small that 1 GiB is more."""
-    return min(GIB, shutil.disk_usage(folder).total // 20) if given is None else given
 
 
 def _warn_if_open(listen: str) -> None:

@@ -2,19 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from serving.environment import Environment, SettingsError
+from serving.environment import Environment
+from serving.logs import LEVELS
+from storage.profile import Embedded, read_profile
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 MIB = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """Everything in one folder of one machine: SQLite and files."""
-
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +26,11 @@ def read(variables: Mapping[str, str]) -> Settings:
     """Raises SettingsError with one sentence for the first setting that cannot be used."""
     environment = Environment(variables)
     environment.refuse_unknown()
-    free_is_given = environment.text("MIN_FREE_BYTES", "") != ""
     return Settings(
-        storage=_storage(environment.text("STORE", "data")),
+        storage=read_profile(environment.text("STORE", "data")),
         listen=environment.address("GATEWAY_LISTEN", "127.0.0.1:50050"),
         rag_server=environment.address("RAG_SERVER", "127.0.0.1:50051"),
         max_upload_bytes=environment.integer("MAX_UPLOAD_BYTES", 100 * MIB, 1, 1 << 40),
-        min_free_bytes=environment.integer("MIN_FREE_BYTES", 0, 0, 1 << 50) if free_is_given else None,
-        log_level=environment.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
+        min_free_bytes=environment.optional_integer("MIN_FREE_BYTES", 0, 1 << 50),
+        log_level=environment.choice("LOG_LEVEL", "INFO", LEVELS),
     )
-
-
-def _storage(given: str) -> Embedded:
-    if "://" in given:
-        scheme = given.partition("://")[0]
-        raise SettingsError(f"ACERVO_STORE must be a folder in this release, not a {scheme} address")
-    return Embedded(Path(given).absolute())

@@ -23,6 +23,7 @@ from rag_server.domain.document import (
 )
 from rag_server.domain.extraction import Extraction, ExtractionLimits, SourceHints
 from rag_server.domain.failure import Failure
+from rag_server.domain.health import WorkerState
 from rag_server.domain.invariant import Invariant
 from rag_server.domain.job import Claim, Job, JobState, Order, Progress
 from serving.errors import Unusable
@@ -197,8 +198,8 @@ class References(Protocol):
 class Workers(Protocol):
     """Whether somebody drains the queue."""
 
-    def alive(self) -> bool:
-        """Whether a worker process holds a slot now."""
+    def present(self) -> Sequence[WorkerState]:
+        """The worker processes that hold a slot now, each with what it last told of itself."""
 
 
 class Wakeups(Protocol):

@@ -4,18 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.environment import Environment, SettingsError
+from serving.environment import Environment
+from serving.logs import LEVELS
+from storage.profile import Embedded, read_profile
 
 PDF_ENGINES = ("pymupdf", "pdfium")
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-GIB = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """Everything in one folder of one machine: SQLite and files."""
-
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +21,9 @@ class Settings:
     models_folder: Path
     embed_threads: int  # of ingestion; queries have one of their own
     pdf_engine: str  # one of PDF_ENGINES
+    require_sandbox: bool  # documents are read in a full sandbox or not at all
     max_upload_bytes: int
-    min_free_bytes: int  # uploads are refused below
+    min_free_bytes: int | None  # uploads are refused below; None: 1 GiB, or 5 % of a smaller disk
     log_level: str
 
 
@@ -37,7 +31,7 @@ def read(variables: Mapping[str, str], cores: int) -> Settings:
     """Raises SettingsError with one sentence for the first setting that cannot be used."""
     environment = Environment(variables)
     environment.refuse_unknown()
-    storage = _storage(environment.text("STORE", "data"))
+    storage = read_profile(environment.text("STORE", "data"))
     return Settings(
         storage=storage,
         listen=environment.address("RAG_LISTEN", "127.0.0.1:50051"),
@@ -45,14 +39,8 @@ def read(variables: Mapping[str, str], cores: int) -> Settings:
         models_folder=Path(environment.text("MODELS_FOLDER", str(storage.folder / "models"))).absolute(),
         embed_threads=environment.integer("EMBED_THREADS", cores, 1, 256),
         pdf_engine=environment.choice("PDF_ENGINE", "pymupdf", PDF_ENGINES),
+        require_sandbox=environment.flag("REQUIRE_SANDBOX"),
         max_upload_bytes=environment.integer("MAX_UPLOAD_BYTES", 100 << 20, 1, 1 << 40),
-        min_free_bytes=environment.integer("MIN_FREE_BYTES", GIB, 0, 1 << 50),
-        log_level=environment.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
+        min_free_bytes=environment.optional_integer("MIN_FREE_BYTES", 0, 1 << 50),
+        log_level=environment.choice("LOG_LEVEL", "INFO", LEVELS),
     )
-
-
-def _storage(given: str) -> Embedded:
-    if "://" in given:
-        scheme = given.partition("://")[0]
-        raise SettingsError(f"ACERVO_STORE must be a folder in this release, not a {scheme} address")
-    return Embedded(Path(given).absolute())

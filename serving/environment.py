@@ -24,6 +24,7 @@ KNOWN = frozenset(
         "PDF_ENGINE",
         "RAG_LISTEN",
         "RAG_SERVER",
+        "REQUIRE_SANDBOX",
         "SERVER",
         "STORE",
         "TEST_DATA",
@@ -64,12 +65,20 @@ class Environment:
             raise SettingsError(f"{PREFIX}{name} must be from {minimum} to {maximum}, not {value}")
         return value
 
+    def optional_integer(self, name: str, minimum: int, maximum: int) -> int | None:
+        """A whole number within the bounds; None where it is unset or empty."""
+        return self.integer(name, minimum, minimum, maximum) if self.text(name, "") else None
+
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         """One of a few words."""
         value = self.text(name, default)
         if value not in choices:
             raise SettingsError(f"{PREFIX}{name} must be one of {', '.join(choices)}, not {value!r}")
         return value
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """`true` or `false`."""
+        return self.choice(name, "true" if default else "false", ("true", "false")) == "true"
 
     def address(self, name: str, default: str) -> str:
         """A host and a port, `host:port`."""

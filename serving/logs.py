@@ -13,6 +13,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 
 from serving import trace
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 TALKATIVE = ("alembic",)
 
 

@@ -51,6 +51,7 @@ from serving import logs
 from serving.interceptors import Around, Checked
 from serving.layers import access_logged, errors_to_status, identified, valid_request
 from serving.server import Server, bind
+from storage.profile import low_water_bytes
 
 LOG = logs.get(__name__)
 VIEWS_LATE_S = 30.0
@@ -145,7 +146,8 @@ def _add_services(server: Server, parts: Parts) -> None:
     log = SqliteChangeLog(store.database)
     jobs = SqliteJobs(store.database, store.pipeline)
     documents = SqliteDocuments(store.database)
-    admitting = Admitting(jobs, store.blobs, store.wakeups, settings.max_upload_bytes, settings.min_free_bytes)
+    min_free_bytes = low_water_bytes(settings.min_free_bytes, settings.storage.folder)
+    admitting = Admitting(jobs, store.blobs, store.wakeups, settings.max_upload_bytes, min_free_bytes)
     watching = Watching(jobs, follower, store.wakeups)
     deleting = Deleting(documents, follower, store.wakeups)
     examining = Examining(
@@ -156,7 +158,7 @@ def _add_services(server: Server, parts: Parts) -> None:
         SlotLock(settings.storage.folder),
         (SqliteIntegrity(store.database), IndexIntegrity(log, follower)),
         parts.model.name,
-        settings.min_free_bytes,
+        min_free_bytes,
     )
     to = server.grpc
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(IngestApi(admitting, watching, store.blobs), to)

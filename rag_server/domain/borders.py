@@ -2,9 +2,11 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+
+from rag_server.domain.extraction import TableRows
 
 # One character is looked back at, so that no run of dots or blanks is scanned twice however long it is.
 _BREAK = re.compile(r"""(?<=[.!?…])["')\]»”’]{0,3}\s+|(?<=[。！？])|\n\s*""")
@@ -49,12 +51,22 @@ class Borders:
         return positions[index] if index < len(positions) else None
 
 
-def find_borders(text: str, section_starts: Iterable[int]) -> Borders:
-    """All borders of the text; those in `section_starts` have the strength SECTION."""
+def find_borders(text: str, section_starts: Iterable[int], tables: Sequence[TableRows] = ()) -> Borders:
+    """All borders of the text; those in `section_starts` have the strength SECTION. A table's row is a sentence."""
     found = {match.end(): strength for match in _BREAK.finditer(text) if (strength := _strength(text, match))}
+    if tables:
+        _keep_rows_whole(found, text, tables)
     found.update(dict.fromkeys(section_starts, Strength.SECTION))
     ordered = sorted(found.items())
     return Borders(([], *([at for at, strength in ordered if strength >= least] for least in Strength)))
+
+
+def _keep_rows_whole(found: dict[int, Strength], text: str, tables: Sequence[TableRows]) -> None:
+    starts = [table.char_start for table in tables]
+    for at in found:
+        table = tables[max(0, bisect_right(starts, at) - 1)]
+        if table.char_start < at < table.char_end:
+            found[at] = Strength.SENTENCE if text[at - 1] == "\n" else Strength.LINE
 
 
 def _strength(text: str, match: re.Match[str]) -> Strength | None:

@@ -3,10 +3,15 @@
 import hashlib
 from dataclasses import dataclass
 
+COLUMN_SEPARATOR = " | "
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`text == document_text[char_start:char_end]`; headings travel beside it, outermost first."""
+    """`text == document_text[char_start:char_end]`; headings travel beside it, outermost first.
+
+    Rows of a table that stand without the row that names the columns have that row as their last heading.
+    """
 
     ordinal: int  # position in the document, from 0
     text: str
@@ -19,11 +24,16 @@ class Chunk:
     @property
     def embedded_text(self) -> str:
         """What the model is given: the innermost heading, where there is one, and the text."""
-        if not self.headings or self.text.startswith(self.headings[-1]):
-            return self.text
-        return f"{self.headings[-1]}\n{self.text}"
+        return "\n".join([*titles_of(self.headings, self.text), self.text])
 
     @property
     def content_hash(self) -> bytes:
         """SHA-256 of what the model is given: the key under which a vector may be reused."""
         return hashlib.sha256(self.embedded_text.encode()).digest()
+
+
+def titles_of(headings: tuple[str, ...], text: str) -> list[str]:
+    """The headings that are embedded with a text: the innermost, and the one above it if that one names columns."""
+    names_columns = bool(headings) and COLUMN_SEPARATOR in headings[-1]
+    titles = headings[-2:] if names_columns else headings[-1:]
+    return [title for title in titles if not text.startswith(title)]

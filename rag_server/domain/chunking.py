@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.domain.borders import Strength, find_borders
-from rag_server.domain.chunk import Chunk
-from rag_server.domain.extraction import DocumentText
+from rag_server.domain.chunk import Chunk, titles_of
+from rag_server.domain.extraction import DocumentText, TableRows
 from rag_server.domain.sections import Section, find_sections, join_short
 from rag_server.domain.token_spans import TokenSpans
 
 _NOT_SPACE = re.compile(r"\S")
 _LEAST_TOKENS = 16
+_LONGEST_TITLE_CHARS = 400
+# A title takes at most half a chunk and the names of a table's columns a third: some room is always left.
+_SHARE_OF_COLUMN_NAMES = 3
 # With the bundled model this length found best, with and without lexical search; overlap gained nothing
 # (docs/decisions/0005-bundled-model.md).
 _USUAL_TOKENS = 192
@@ -55,7 +58,7 @@ def split(document: DocumentText, token_offsets: NDArray[np.int32], limits: Chun
     # Half the limit at most goes to a title, whatever the tokenizer makes of it.
     sections = find_sections(document, max_title_chars=limits.max_tokens // 2)
     spans = TokenSpans(token_offsets, len(document.text))
-    cutter = _Cutter(document.text, sections, spans, limits)
+    cutter = _Cutter(document, sections, spans, limits)
     ranges = (
         piece
         for group in join_short(sections, spans.count, limits.min_tokens)
@@ -69,23 +72,37 @@ def split(document: DocumentText, token_offsets: NDArray[np.int32], limits: Chun
             char_end=end,
             page_first=document.page_at(start),
             page_last=document.page_at(end - 1),
-            headings=cutter.section_at(start).path,
+            headings=cutter.path_at(start),
         )
         for ordinal, (start, end) in enumerate(ranges)
     ]
 
 
 class _Cutter:
-    def __init__(self, text: str, sections: list[Section], spans: TokenSpans, limits: ChunkLimits) -> None:
-        self._text = text
+    def __init__(
+        self, document: DocumentText, sections: list[Section], spans: TokenSpans, limits: ChunkLimits
+    ) -> None:
+        self._text = document.text
+        self._tables = document.tables
+        self._table_starts = [table.char_start for table in document.tables]
         self._sections = sections
         self._section_starts = [section.start for section in sections]
         self._spans = spans
         self._limits = limits
-        self._borders = find_borders(text, self._section_starts)
+        self._borders = find_borders(document.text, self._section_starts, document.tables)
 
     def section_at(self, offset: int) -> Section:
         return self._sections[bisect_right(self._section_starts, offset) - 1]
+
+    def path_at(self, offset: int) -> tuple[str, ...]:
+        """The headings over an offset; inside a table, the names of its columns are the last."""
+        path = self.section_at(offset).path
+        index = bisect_right(self._table_starts, offset) - 1
+        if index < 0 or offset >= self._tables[index].char_end:
+            return path
+        table = self._tables[index]
+        is_short = table.header and self._header_tokens(table) <= self._limits.max_tokens // _SHARE_OF_COLUMN_NAMES
+        return (*path, table.header) if is_short else path
 
     def pieces(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """The ranges that [start, end) is cut into, without white space around them."""
@@ -151,13 +168,23 @@ class _Cutter:
 
     def _room(self, start: int) -> int:
         """Tokens for a piece that starts here: its title is embedded with it, unless the text begins with it."""
+        titles = titles_of(self.path_at(start), self._text[start : start + _LONGEST_TITLE_CHARS])
+        return self._limits.max_tokens - sum(self._title_tokens(title, start) for title in titles)
+
+    def _title_tokens(self, title: str, start: int) -> int:
         section = self.section_at(start)
-        if not section.path or self._text.startswith(section.path[-1], start):
-            return self._limits.max_tokens
-        title = section.path[-1]
         if self._text.startswith(title, section.start):
-            return self._limits.max_tokens - self._spans.count(section.start, section.start + len(title))
-        return self._limits.max_tokens - len(title) // 2 - 1  # it stands otherwise in the text: a high guess
+            return self._spans.count(section.start, section.start + len(title))
+        index = bisect_right(self._table_starts, start) - 1
+        if index >= 0 and self._tables[index].header == title:
+            return self._header_tokens(self._tables[index])
+        return len(title) // 2 + 1  # it stands otherwise in the text: a high guess
+
+    def _header_tokens(self, table: TableRows) -> int:
+        start = table.char_start - len(table.header) - 1
+        if start >= 0 and self._text.startswith(table.header, start):
+            return self._spans.count(start, table.char_start - 1)
+        return len(table.header) // 2 + 1
 
     def _skip_space(self, start: int, end: int) -> int:
         match = _NOT_SPACE.search(self._text, start, end)

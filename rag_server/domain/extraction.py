@@ -20,12 +20,25 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class TableRows:
+    """Rows of a table, one a line, in [char_start, char_end); the row that names the columns stands before them.
+
+    `header` is that row, "" if no row names the columns. A table that goes on from the page before has it there.
+    """
+
+    header: str
+    char_start: int
+    char_end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """One page, slide, sheet or chapter; `number` counts from 1. Heading offsets are into `text`, which is NFC."""
+    """One page, slide, sheet or chapter; `number` counts from 1. All offsets are into `text`, which is NFC."""
 
     number: int
     text: str
     headings: tuple[Heading, ...] = ()
+    tables: tuple[TableRows, ...] = ()  # ascending, apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ class DocumentText:
     page_starts: tuple[int, ...]  # offset of each page's first code point; ascending, the first is 0
     page_numbers: tuple[int, ...]  # the page's number, in step with page_starts
     headings: tuple[Heading, ...]  # offsets into text, ascending
+    tables: tuple[TableRows, ...] = ()  # offsets into text, ascending
 
     def page_at(self, offset: int) -> int:
         """The number of the page that holds the code point at `offset`."""
@@ -81,14 +95,16 @@ def assemble(pages: Sequence[Page]) -> DocumentText:
     parts: list[str] = []
     starts: list[int] = []
     headings: list[Heading] = []
+    tables: list[TableRows] = []
     length = 0
     for index, page in enumerate(pages):
         text = page.text if index == len(pages) - 1 else page.text + PAGE_SEPARATOR
         starts.append(length)
         headings.extend(Heading(h.level, h.text, h.char_start + length) for h in page.headings)
+        tables.extend(TableRows(t.header, t.char_start + length, t.char_end + length) for t in page.tables)
         parts.append(text)
         length += len(text)
     joined = "".join(parts)
     if not unicodedata.is_normalized("NFC", joined):
         raise ValueError("page texts must be NFC")
-    return DocumentText(joined, tuple(starts), tuple(p.number for p in pages), tuple(headings))
+    return DocumentText(joined, tuple(starts), tuple(p.number for p in pages), tuple(headings), tuple(tables))

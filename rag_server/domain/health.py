@@ -19,3 +19,12 @@ class Part:
     name: str
     condition: Condition
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """What a worker process tells of itself."""
+
+    slot: str
+    pid: int = 0  # 0 where it has not told yet
+    isolation: str = ""  # of the process that reads documents: its layers joined by "+"; empty while it starts

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from rag_server.domain.health import Condition, Part
+from rag_server.domain.health import Condition, Part, WorkerState
 from rag_server.domain.invariant import Invariant
+from rag_server.domain.isolation import missing_layers
 from rag_server.domain.job import JobState
 from rag_server.index_ports import Indexes
 from rag_server.ports import Blobs, ChangeLog, Integrity, Jobs, Workers
@@ -30,9 +31,11 @@ class Examining:
         """The parts, in the order in which data flows through them."""
         counts = await self.jobs.counts()
         queued, running = counts.get(JobState.QUEUED, 0), counts.get(JobState.RUNNING, 0)
+        workers = self.workers.present()
         return [
             Part("store", Condition.OK, f"sequence {self.log.last_sequence()}"),
-            self._worker(queued, running),
+            _worker(workers, f"{running} running, {queued} queued"),
+            _extractor(workers),
             self._index(),
             Part("model", Condition.OK, self.model),
             self._disk(),
@@ -44,12 +47,6 @@ class Examining:
         for invariant in sorted(found, key=lambda invariant: int(invariant.id.removeprefix("I"))):
             yield invariant
 
-    def _worker(self, queued: int, running: int) -> Part:
-        detail = f"{running} running, {queued} queued"
-        if not self.workers.alive():
-            return Part("worker", Condition.DEGRADED, f"no worker runs; {detail}")
-        return Part("worker", Condition.OK, detail)
-
     def _index(self) -> Part:
         applied, last = self.indexes.applied_sequence, self.log.last_sequence()
         condition = Condition.DEGRADED if last - applied > LAG_DEGRADED else Condition.OK
@@ -59,3 +56,24 @@ class Examining:
         free = self.blobs.free_bytes()
         low = free < self.min_free_bytes
         return Part("disk", Condition.DEGRADED if low else Condition.OK, f"{free // MIB} MiB free")
+
+
+def _worker(workers: Sequence[WorkerState], detail: str) -> Part:
+    if not workers:
+        return Part("worker", Condition.DEGRADED, f"no worker runs; {detail}")
+    return Part("worker", Condition.OK, detail)
+
+
+def _extractor(workers: Sequence[WorkerState]) -> Part:
+    """It runs under a worker. Less isolation than there could be is told, but hinders nobody."""
+    if not workers:
+        return Part("extractor", Condition.DEGRADED, "no worker runs")
+    return Part("extractor", Condition.OK, "; ".join(_isolation(worker) for worker in workers))
+
+
+def _isolation(worker: WorkerState) -> str:
+    if not worker.isolation:
+        return f"{worker.slot} is starting"
+    missing = missing_layers(worker.isolation)
+    lacking = f", without {' and '.join(missing)}" if missing else ""
+    return f"{worker.slot} reads in isolation {worker.isolation}{lacking}"

@@ -14,13 +14,13 @@ from rag_server.views.manifest import (
     Snapshot,
     SnapshotDamaged,
     seal,
-    sync_folder,
     verify,
     write_durably,
 )
 from serving import logs
 from serving.errors import Unusable
 from serving.failpoint import failpoint
+from storage.blobs import sync_folder
 
 CURRENT = "CURRENT"
 KEPT = 2

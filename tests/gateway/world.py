@@ -25,7 +25,8 @@ from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
 from acervo.rag.v1.system_service_pb2_grpc import SystemServiceStub
 from gateway.bootstrap import running
-from gateway.settings import Embedded, Settings
+from gateway.settings import Settings
+from storage.profile import Embedded
 from tests.gateway.rag_server_stand_in import RagServerStandIn
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from rag_server.adapters.extractor_process.frames import PIECE_CHARS
 from rag_server.adapters.parsing import media_types
 from rag_server.adapters.parsing.cleaning import clean_line, is_clean
 from rag_server.adapters.parsing.page_writer import MAX_HEADING_CHARS, MAX_HEADINGS_PER_PAGE
@@ -25,6 +26,11 @@ _DETAIL_NAMES = frozenset({"which", "asked", "allowed", "error", "at"})
 _DETAIL = re.compile(r"[\w.:-]{0,80}", re.ASCII)
 _MOST_PAGES_NAMED = 20
 _DEEPEST_LEVEL = 9
+# More than any book has; what comes after them is left out.
+_MOST_HEADINGS = 100_000
+# The child shows that it is alive every few seconds; one that does so all the time keeps the parent busy.
+_ALIVE_PER_S = 1.0
+_ALIVE_SLACK = 100
 # What still leaves the pages before it worth having.
 _SALVAGED = frozenset({FailureReason.CORRUPT, FailureReason.OUT_OF_MEMORY})
 
@@ -47,6 +53,8 @@ class Answer:
         self._piece_page = 0
         self._last_number = 0
         self._chars = 0
+        self._headings = 0
+        self._alive_left = int(limits.document_timeout_s * _ALIVE_PER_S) + _ALIVE_SLACK
         self.pages_total = 0
         self._failure: Failure | None = None
         self._is_over = False
@@ -86,7 +94,7 @@ class Answer:
             elif kind == "failed":
                 self._fail(message)
             elif kind == "alive":
-                pass
+                self._take_alive()
             elif not self._media_type:
                 raise Misbehaved("page before start")
             elif kind == "page":
@@ -146,6 +154,11 @@ class Answer:
             if value:
                 self._properties[name] = value
 
+    def _take_alive(self) -> None:
+        self._alive_left -= 1
+        if self._alive_left < 0:
+            raise Misbehaved("too many signs of life")
+
     def _take_page(self, message: Mapping[str, Any]) -> None:
         text, number = message["text"], message["number"]
         self._chars += len(text)
@@ -156,10 +169,15 @@ class Answer:
         if not self._pieces:
             self._piece_page = self._next_number(message)
         self._pieces.append(text)
-        if message["more"] is not True:
+        if message["more"] is True:
+            if len(text) != PIECE_CHARS:
+                raise Misbehaved("short piece")
+        else:
             whole = "".join(self._pieces)
             self._pieces = []
-            self._pages.append(_page(self._piece_page, whole, message["headings"]))
+            page = _page(self._piece_page, whole, message["headings"][: _MOST_HEADINGS - self._headings])
+            self._headings += len(page.headings)
+            self._pages.append(page)
             if message["damaged"] is True:
                 self._damaged.append(self._piece_page)
 
@@ -202,7 +220,7 @@ def _page(number: int, text: str, headings: list[Any]) -> Page:
     start = 0
     for level, char_start, title in headings:
         start = _integer(char_start, start, len(text))
-        if len(title) > MAX_HEADING_CHARS or not text.startswith(title, start):
+        if not 0 < len(title) <= MAX_HEADING_CHARS or not text.startswith(title, start):
             raise Misbehaved("heading")
         checked.append(Heading(_integer(level, 1, _DEEPEST_LEVEL), title, start))
     return Page(number, text, tuple(checked))

@@ -87,6 +87,7 @@ class Child:
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(timeout_s):
+            await asyncio.sleep(0)  # frames that are there already would else keep everything else waiting
             while (payload := self._take_frame()) is None:
                 try:
                     piece = await loop.sock_recv(self._connection, _RECEIVE_BYTES)

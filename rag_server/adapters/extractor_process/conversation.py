@@ -11,6 +11,7 @@ from rag_server.adapters.extractor_process.frames import (
     decode_request,
     encode,
     heading_fields,
+    table_fields,
 )
 from rag_server.adapters.parsing.reading import DamagedPage, ReadPage, UnreadablePage
 
@@ -57,6 +58,7 @@ class Conversation:
             text=pieces[-1],
             more=False,
             headings=heading_fields(page.headings),
+            tables=table_fields(page.tables),
             damaged=isinstance(read, DamagedPage),
         )
 

@@ -5,7 +5,7 @@ The parent sends one request per document; the child answers with frames until `
     ready   {isolation}                          once, when the child has confined itself
     start   {media_type, pages_total, properties}
     alive   {}                                   inside a page that takes long
-    page    {number, text, more, headings, damaged}
+    page    {number, text, more, headings, tables, damaged}
                                                  `more`: the text goes on in the next frame, which has the rest
     skipped {number}                             a page that could not be read
     end     {}
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rag_server.domain.extraction import ExtractionLimits, Heading, SourceHints
+from rag_server.domain.extraction import ExtractionLimits, Heading, SourceHints, TableRows
 
 LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 8 << 20
@@ -60,3 +60,8 @@ def encode(message: Mapping[str, Any]) -> bytes:
 def heading_fields(headings: Sequence[Heading]) -> list[list[int | str]]:
     """Headings as the wire has them: level, offset, text."""
     return [[heading.level, heading.char_start, heading.text] for heading in headings]
+
+
+def table_fields(tables: Sequence[TableRows]) -> list[list[int | str]]:
+    """Tables as the wire has them: first row, end of the last row, column names."""
+    return [[table.char_start, table.char_end, table.header] for table in tables]

@@ -13,6 +13,8 @@ from rag_server.adapters.extractor_process.frames import Request, encode_request
 from rag_server.adapters.parsing import media_types
 from rag_server.domain.extraction import Extraction, ExtractionLimits, SourceHints
 from rag_server.domain.failure import Failure, FailureReason, IngestionFailed
+from rag_server.domain.isolation import missing_layers
+from serving.errors import Unusable
 
 PYMUPDF = "pymupdf"
 PDFIUM = "pdfium"
@@ -32,6 +34,10 @@ class ExtractorUnavailable(Exception):
     """No parser child could be started: the machine is at fault, not the document."""
 
 
+class SandboxMissing(Unusable):
+    """A full sandbox is asked for, and this machine cannot build it."""
+
+
 class _Died(Exception):
     """The child ended in the middle of a document."""
 
@@ -48,9 +54,18 @@ class ExtractorProcess:
     the thread that started it.
     """
 
-    def __init__(self, pdf_engine: str = PYMUPDF, *, recycle_after_documents: int = _RECYCLE_AFTER_DOCUMENTS) -> None:
+    def __init__(
+        self,
+        pdf_engine: str = PYMUPDF,
+        *,
+        require_sandbox: bool = False,
+        recycle_after_documents: int = _RECYCLE_AFTER_DOCUMENTS,
+        recycle_above_bytes: int = _RECYCLE_ABOVE_BYTES,
+    ) -> None:
         self._pdf_engine = pdf_engine
+        self._require_sandbox = require_sandbox
         self._recycle_after = recycle_after_documents
+        self._recycle_above_bytes = recycle_above_bytes
         self._child: Child | None = None
         self._child_memory_bytes = 0
         self._documents_read = 0
@@ -61,6 +76,14 @@ class ExtractorProcess:
     def child_pid(self) -> int | None:
         """The child's process id, None while there is none."""
         return None if self._child is None else self._child.pid
+
+    async def start(self, memory_bytes: int) -> None:
+        """Start the child before there is a document; `memory_bytes` is what the documents' limits will say.
+
+        :raises ExtractorUnavailable: :raises SandboxMissing:
+        """
+        async with self._turn:
+            await self._ready_child(memory_bytes)
 
     async def extract(
         self,
@@ -166,12 +189,17 @@ class ExtractorProcess:
             await child.kill()
             raise
         self.isolation = str(ready.get("isolation", ""))[:100]
+        missing = missing_layers(self.isolation)
+        if self._require_sandbox and missing:
+            await child.kill()
+            told = f"this machine does not offer {' and '.join(missing)}, and ACERVO_REQUIRE_SANDBOX asks for it"
+            raise SandboxMissing(told)
         return child
 
     def _is_worn(self) -> bool:
         child = self._child
         return child is not None and (
-            self._documents_read >= self._recycle_after or child.resident_bytes() > _RECYCLE_ABOVE_BYTES
+            self._documents_read >= self._recycle_after or child.resident_bytes() > self._recycle_above_bytes
         )
 
     async def _retire(self) -> None:

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from acervo.rag.v1 import job_pb2 as acervo_dot_rag_dot_v1_dot_job__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/system_service.proto\x12\racervo.rag.v1\x1a\x1cgoogle/api/annotations.proto\"\x12\n\x10GetHealthRequest\"P\n\x11GetHealthResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\x12,\n\ncomponents\x18\x02 \x03(\x0b\x32\x18.acervo.rag.v1.Component\"V\n\tComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\tcondition\x18\x02 \x01(\x0e\x32\x18.acervo.rag.v1.Condition\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\x0f\n\rVerifyRequest\"=\n\x0eVerifyResponse\x12+\n\tinvariant\x18\x01 \x01(\x0b\x32\x18.acervo.rag.v1.Invariant\"S\n\tInvariant\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\n\n\x02ok\x18\x03 \x01(\x08\x12\x0f\n\x07\x63hecked\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t*d\n\tCondition\x12\x19\n\x15\x43ONDITION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43ONDITION_OK\x10\x01\x12\x16\n\x12\x43ONDITION_DEGRADED\x10\x02\x12\x12\n\x0e\x43ONDITION_DOWN\x10\x03\x32\xce\x01\n\rSystemService\x12o\n\tGetHealth\x12\x1f.acervo.rag.v1.GetHealthRequest\x1a .acervo.rag.v1.GetHealthResponse\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/admin/health\x12L\n\x06Verify\x12\x1c.acervo.rag.v1.VerifyRequest\x1a\x1d.acervo.rag.v1.VerifyResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/system_service.proto\x12\racervo.rag.v1\x1a\x17\x61\x63\x65rvo/rag/v1/job.proto\x1a\x1cgoogle/api/annotations.proto\"\x12\n\x10GetHealthRequest\"P\n\x11GetHealthResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\x12,\n\ncomponents\x18\x02 \x03(\x0b\x32\x18.acervo.rag.v1.Component\"V\n\tComponent\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\tcondition\x18\x02 \x01(\x0e\x32\x18.acervo.rag.v1.Condition\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\x12\n\x10GetCountsRequest\"<\n\x11GetCountsResponse\x12\'\n\x06\x63ounts\x18\x01 \x03(\x0b\x32\x17.acervo.rag.v1.JobCount\"Q\n\x08JobCount\x12&\n\x05state\x18\x01 \x01(\x0e\x32\x17.acervo.rag.v1.JobState\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\x0f\n\rVerifyRequest\"=\n\x0eVerifyResponse\x12+\n\tinvariant\x18\x01 \x01(\x0b\x32\x18.acervo.rag.v1.Invariant\"S\n\tInvariant\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\n\n\x02ok\x18\x03 \x01(\x08\x12\x0f\n\x07\x63hecked\x18\x04 \x01(\x03\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t*d\n\tCondition\x12\x19\n\x15\x43ONDITION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x43ONDITION_OK\x10\x01\x12\x16\n\x12\x43ONDITION_DEGRADED\x10\x02\x12\x12\n\x0e\x43ONDITION_DOWN\x10\x03\x32\xbf\x02\n\rSystemService\x12o\n\tGetHealth\x12\x1f.acervo.rag.v1.GetHealthRequest\x1a .acervo.rag.v1.GetHealthResponse\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/admin/health\x12o\n\tGetCounts\x12\x1f.acervo.rag.v1.GetCountsRequest\x1a .acervo.rag.v1.GetCountsResponse\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/admin/counts\x12L\n\x06Verify\x12\x1c.acervo.rag.v1.VerifyRequest\x1a\x1d.acervo.rag.v1.VerifyResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,22 +35,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SYSTEMSERVICE'].methods_by_name['GetHealth']._loaded_options = None
   _globals['_SYSTEMSERVICE'].methods_by_name['GetHealth']._serialized_options = b'\220\002\001\202\323\344\223\002\026\022\024/api/v1/admin/health'
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetCounts']._loaded_options = None
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetCounts']._serialized_options = b'\220\002\001\202\323\344\223\002\026\022\024/api/v1/admin/counts'
   _globals['_SYSTEMSERVICE'].methods_by_name['Verify']._loaded_options = None
   _globals['_SYSTEMSERVICE'].methods_by_name['Verify']._serialized_options = b'\220\002\001'
-  _globals['_CONDITION']._serialized_start=438
-  _globals['_CONDITION']._serialized_end=538
-  _globals['_GETHEALTHREQUEST']._serialized_start=83
-  _globals['_GETHEALTHREQUEST']._serialized_end=101
-  _globals['_GETHEALTHRESPONSE']._serialized_start=103
-  _globals['_GETHEALTHRESPONSE']._serialized_end=183
-  _globals['_COMPONENT']._serialized_start=185
-  _globals['_COMPONENT']._serialized_end=271
-  _globals['_VERIFYREQUEST']._serialized_start=273
-  _globals['_VERIFYREQUEST']._serialized_end=288
-  _globals['_VERIFYRESPONSE']._serialized_start=290
-  _globals['_VERIFYRESPONSE']._serialized_end=351
-  _globals['_INVARIANT']._serialized_start=353
-  _globals['_INVARIANT']._serialized_end=436
-  _globals['_SYSTEMSERVICE']._serialized_start=541
-  _globals['_SYSTEMSERVICE']._serialized_end=747
+  _globals['_CONDITION']._serialized_start=628
+  _globals['_CONDITION']._serialized_end=728
+  _globals['_GETHEALTHREQUEST']._serialized_start=108
+  _globals['_GETHEALTHREQUEST']._serialized_end=126
+  _globals['_GETHEALTHRESPONSE']._serialized_start=128
+  _globals['_GETHEALTHRESPONSE']._serialized_end=208
+  _globals['_COMPONENT']._serialized_start=210
+  _globals['_COMPONENT']._serialized_end=296
+  _globals['_GETCOUNTSREQUEST']._serialized_start=298
+  _globals['_GETCOUNTSREQUEST']._serialized_end=316
+  _globals['_GETCOUNTSRESPONSE']._serialized_start=318
+  _globals['_GETCOUNTSRESPONSE']._serialized_end=378
+  _globals['_JOBCOUNT']._serialized_start=380
+  _globals['_JOBCOUNT']._serialized_end=461
+  _globals['_VERIFYREQUEST']._serialized_start=463
+  _globals['_VERIFYREQUEST']._serialized_end=478
+  _globals['_VERIFYRESPONSE']._serialized_start=480
+  _globals['_VERIFYRESPONSE']._serialized_end=541
+  _globals['_INVARIANT']._serialized_start=543
+  _globals['_INVARIANT']._serialized_end=626
+  _globals['_SYSTEMSERVICE']._serialized_start=731
+  _globals['_SYSTEMSERVICE']._serialized_end=1050
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from acervo.rag.v1 import job_pb2 as _job_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -102,11 +103,13 @@ class Component(_message.Message):
     CONDITION_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Which: `gateway`, `outbox`, `rag_server`, `store`, `worker`, `index`, `model`, `disk`."""
+    """Which: `gateway`, `outbox`, `rag_server`, `store`, `worker`, `extractor`, `index`, `model`, `disk`."""
     condition: Global___Condition.ValueType
     """Its condition."""
     detail: _builtins.str
-    """One sentence or a few figures for people."""
+    """One sentence or a few figures for people. Of the `extractor` it names the layers of isolation around the process
+    that reads documents, such as `rlimits+seccomp+landlock7`.
+    """
     def __init__(
         self,
         *,
@@ -121,6 +124,79 @@ class Component(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Component: _TypeAlias = Component  # noqa: Y015
+
+@_typing.final
+class GetCountsRequest(_message.Message):
+    """Asks for the counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCountsRequest: _TypeAlias = GetCountsRequest  # noqa: Y015
+
+@_typing.final
+class GetCountsResponse(_message.Message):
+    """How many jobs there are of each kind of end, and on their way to one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobCount]:
+        """By state in the order of JobState, then the most frequent reason first. States without jobs are left out."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___JobCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCountsResponse: _TypeAlias = GetCountsResponse  # noqa: Y015
+
+@_typing.final
+class JobCount(_message.Message):
+    """The jobs that have the same state for the same reason."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    state: _job_pb2.JobState.ValueType
+    """Their state."""
+    reason: _builtins.str
+    """Why they failed, died or succeeded only partially: a value name of ErrorReason without its prefix. Empty for
+    other states.
+    """
+    count: _builtins.int
+    """How many. At least 1."""
+    def __init__(
+        self,
+        *,
+        state: _job_pb2.JobState.ValueType = ...,
+        reason: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobCount: _TypeAlias = JobCount  # noqa: Y015
 
 @_typing.final
 class VerifyRequest(_message.Message):

@@ -40,6 +40,11 @@ class SystemServiceStub:
                 request_serializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.GetHealthRequest.SerializeToString,
                 response_deserializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.GetHealthResponse.FromString,
                 _registered_method=True)
+        self.GetCounts = channel.unary_unary(
+                '/acervo.rag.v1.SystemService/GetCounts',
+                request_serializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.GetCountsRequest.SerializeToString,
+                response_deserializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.GetCountsResponse.FromString,
+                _registered_method=True)
         self.Verify = channel.unary_stream(
                 '/acervo.rag.v1.SystemService/Verify',
                 request_serializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.VerifyRequest.SerializeToString,
@@ -53,6 +58,15 @@ class SystemServiceServicer:
 
     def GetHealth(self, request, context):
         """Returns the health of every part.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCounts(self, request, context):
+        """Counts the jobs by state and reason.
+
+        Counted are the jobs that are kept, see Job; not those that only wait in the gateway.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -74,6 +88,11 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.GetHealth,
                     request_deserializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.GetHealthRequest.FromString,
                     response_serializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.GetHealthResponse.SerializeToString,
+            ),
+            'GetCounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCounts,
+                    request_deserializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.GetCountsRequest.FromString,
+                    response_serializer=acervo_dot_rag_dot_v1_dot_system__service__pb2.GetCountsResponse.SerializeToString,
             ),
             'Verify': grpc.unary_stream_rpc_method_handler(
                     servicer.Verify,
@@ -109,6 +128,33 @@ class SystemService:
             '/acervo.rag.v1.SystemService/GetHealth',
             acervo_dot_rag_dot_v1_dot_system__service__pb2.GetHealthRequest.SerializeToString,
             acervo_dot_rag_dot_v1_dot_system__service__pb2.GetHealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/acervo.rag.v1.SystemService/GetCounts',
+            acervo_dot_rag_dot_v1_dot_system__service__pb2.GetCountsRequest.SerializeToString,
+            acervo_dot_rag_dot_v1_dot_system__service__pb2.GetCountsResponse.FromString,
             options,
             channel_credentials,
             insecure,

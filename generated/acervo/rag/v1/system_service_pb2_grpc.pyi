@@ -35,6 +35,11 @@ class SystemServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SystemServiceAsyncStub: ...
     GetHealth: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetHealthRequest, _system_service_pb2.GetHealthResponse]
     """Returns the health of every part."""
+    GetCounts: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetCountsRequest, _system_service_pb2.GetCountsResponse]
+    """Counts the jobs by state and reason.
+
+    Counted are the jobs that are kept, see Job; not those that only wait in the gateway.
+    """
     Verify: _grpc.UnaryStreamMultiCallable[_system_service_pb2.VerifyRequest, _system_service_pb2.VerifyResponse]
     """Checks the invariants on the live system, one message per invariant.
 
@@ -48,6 +53,11 @@ class SystemServiceAsyncStub(SystemServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHealth: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetHealthRequest, _system_service_pb2.GetHealthResponse]  # type: ignore[assignment]
     """Returns the health of every part."""
+    GetCounts: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetCountsRequest, _system_service_pb2.GetCountsResponse]  # type: ignore[assignment]
+    """Counts the jobs by state and reason.
+
+    Counted are the jobs that are kept, see Job; not those that only wait in the gateway.
+    """
     Verify: _aio.UnaryStreamMultiCallable[_system_service_pb2.VerifyRequest, _system_service_pb2.VerifyResponse]  # type: ignore[assignment]
     """Checks the invariants on the live system, one message per invariant.
 
@@ -64,6 +74,17 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_system_service_pb2.GetHealthResponse, _abc.Awaitable[_system_service_pb2.GetHealthResponse]]:
         """Returns the health of every part."""
+
+    @_abc_1.abstractmethod
+    def GetCounts(
+        self,
+        request: _system_service_pb2.GetCountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.GetCountsResponse, _abc.Awaitable[_system_service_pb2.GetCountsResponse]]:
+        """Counts the jobs by state and reason.
+
+        Counted are the jobs that are kept, see Job; not those that only wait in the gateway.
+        """
 
     @_abc_1.abstractmethod
     def Verify(
