@@ -132,7 +132,11 @@ class Stack:
             entry = self.state()["programs"][program]
             return bool(entry["ready"]) and entry["pid"] not in (None, former_pid)
 
-        until(back, RESTART_S, f"{program} again")
+        try:
+            until(back, RESTART_S, f"{program} again")
+        except TimeoutError as error:
+            log = "".join(self.log(program).splitlines(keepends=True)[-10:])
+            raise TimeoutError(f"{error}\n{self.said()}\n{log}") from error
 
     def processes(self) -> list[psutil.Process]:
         """The launcher and all below it."""

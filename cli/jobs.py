@@ -9,6 +9,7 @@ from rich.text import Text
 
 from acervo.rag.v1.job_pb2 import Job, JobState
 from acervo.rag.v1.job_service_pb2 import CancelJobRequest, GetJobRequest, ListJobsRequest, RetryJobRequest
+from acervo.rag.v1.system_service_pb2 import GetCountsRequest
 from cli import outcome
 from cli.connection import Connection, connected
 from cli.failure import Failure
@@ -21,7 +22,7 @@ from cli.plain import plain, word
 from cli.retrying import Patience
 from cli.stages import stage_text
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, watch, cancel and retry jobs.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, count, show, watch, cancel and retry jobs.")
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", callback=job_name, help="The job: jobs/{id} or the bare id.")]
 
@@ -62,6 +63,18 @@ def list_jobs(
         return
     rows = [(short_id(job.name), _state_text(job), job.file_name, local_time(job.create_time)) for job in jobs]
     print_table(("job", "state", "file", "accepted"), rows, empty="There are no such jobs.")
+
+
+@app.command()
+def count(*, server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
+    """Count the jobs by state and, where they went wrong, by reason."""
+    with connected(server) as connection:
+        counts = connection.call(connection.system.GetCounts, GetCountsRequest()).counts
+    if as_json:
+        print_json({"counts": [plain(one) for one in counts]})
+        return
+    rows = [(word(one, "state"), one.reason, str(one.count)) for one in counts]
+    print_table(("state", "reason", "jobs"), rows, empty="There are no jobs.")
 
 
 @app.command()

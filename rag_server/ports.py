@@ -25,7 +25,7 @@ from rag_server.domain.extraction import Extraction, ExtractionLimits, SourceHin
 from rag_server.domain.failure import Failure
 from rag_server.domain.health import WorkerState
 from rag_server.domain.invariant import Invariant
-from rag_server.domain.job import Claim, Job, JobState, Order, Progress
+from rag_server.domain.job import Claim, Job, JobCount, JobState, Order, Progress
 from serving.errors import Unusable
 from storage.blobs import Blob
 
@@ -82,6 +82,9 @@ class Jobs(Protocol):
 
     async def counts(self) -> Mapping[JobState, int]:
         """How many jobs there are in each state that has any."""
+
+    async def count_by_reason(self) -> list[JobCount]:
+        """How many jobs there are of each state and reason that has any; in no order. Reads the whole table."""
 
 
 class Slot(Protocol):

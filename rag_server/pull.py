@@ -1,4 +1,4 @@
-"""Fetch an embedding model: `python -m rag_server.pull NAME --into FOLDER`, or `--list` to see which there are."""
+"""Fetch a model, embedder or reranker: `python -m rag_server.pull NAME --into FOLDER`, or `--list` for embedders."""
 
 import argparse
 import json
@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from fastembed.common.model_description import DenseModelDescription
+from fastembed.common.model_description import BaseModelDescription
 
 from rag_server.adapters.fastembed import download
+from rag_server.adapters.fastembed.cross_encoders import known_cross_encoder
 from rag_server.adapters.fastembed.manifest import digest_of, read_manifest
 from rag_server.adapters.fastembed.models import ModelError, ModelMissing, folder_name, known_model, list_models
 
@@ -40,14 +41,15 @@ def main() -> int:
     if arguments.name is None:
         parser.error("a model's NAME is needed, or --list")
     try:
-        _say(pull(known_model(arguments.name), arguments.into, arguments.timeout_s))
+        description = known_cross_encoder(arguments.name) or known_model(arguments.name)
+        _say(pull(description, arguments.into, arguments.timeout_s))
     except ModelError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def pull(description: DenseModelDescription, models_folder: Path, timeout_s: float) -> str:
+def pull(description: BaseModelDescription, models_folder: Path, timeout_s: float) -> str:
     """Have the model in the models folder, whole or not at all; says what was done. Raises ModelError."""
     target = models_folder / folder_name(description.model)
     if _is_whole(target):
@@ -79,7 +81,7 @@ def _downloading(name: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]
 
 
 def _watch(
-    child: "subprocess.Popen[bytes]", folder: Path, description: DenseModelDescription, timeout_s: float
+    child: "subprocess.Popen[bytes]", folder: Path, description: BaseModelDescription, timeout_s: float
 ) -> None:
     """Report progress until the child has ended well. Raises ModelMissing when it has not, or gets nowhere."""
     started_s = progressed_s = time.monotonic()

@@ -19,6 +19,7 @@ class Settings:
     listen: str  # host:port
     model: str  # "bundled", a folder, or the name of a pulled model
     models_folder: Path
+    reranker: str  # empty for none, a folder, or the name of a pulled cross-encoder
     embed_threads: int  # of ingestion; queries have one of their own
     pdf_engine: str  # one of PDF_ENGINES
     require_sandbox: bool  # documents are read in a full sandbox or not at all
@@ -37,6 +38,7 @@ def read(variables: Mapping[str, str], cores: int) -> Settings:
         listen=environment.address("RAG_LISTEN", "127.0.0.1:50051"),
         model=environment.text("MODEL", "bundled"),
         models_folder=Path(environment.text("MODELS_FOLDER", str(storage.folder / "models"))).absolute(),
+        reranker=environment.text("RERANKER", ""),
         embed_threads=environment.integer("EMBED_THREADS", cores, 1, 256),
         pdf_engine=environment.choice("PDF_ENGINE", "pymupdf", PDF_ENGINES),
         require_sandbox=environment.flag("REQUIRE_SANDBOX"),

@@ -24,6 +24,7 @@ KNOWN = frozenset(
         "PDF_ENGINE",
         "RAG_LISTEN",
         "RAG_SERVER",
+        "RERANKER",
         "REQUIRE_SANDBOX",
         "SERVER",
         "STORE",

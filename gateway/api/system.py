@@ -15,7 +15,7 @@ VERIFY_S = 115.0
 
 
 class SystemApi(SystemServiceServicer):
-    """Serves health and the check of the invariants."""
+    """Serves health, the counts of jobs and the check of the invariants."""
 
     def __init__(self, health: SystemHealth, verifying: Verifying, rag_server: RagServer) -> None:
         self._health = health
@@ -25,6 +25,10 @@ class SystemApi(SystemServiceServicer):
     async def GetHealth(self, _request: pb.GetHealthRequest, context: Context) -> pb.GetHealthResponse:
         look = await self._health.look(allowed_s(context, READ_S))
         return pb.GetHealthResponse(ready=look.ready, components=look.components)
+
+    async def GetCounts(self, request: pb.GetCountsRequest, context: Context) -> pb.GetCountsResponse:
+        get_counts = self._rag_server.system.GetCounts
+        return await self._rag_server.ask(get_counts, request, allowed_s(context, READ_S), again=True)
 
     async def Verify(self, request: pb.VerifyRequest, context: Context) -> AsyncGenerator[pb.VerifyResponse]:
         """Each invariant once: where both look at one, what they found is put together."""

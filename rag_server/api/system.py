@@ -10,7 +10,7 @@ from serving.interceptors import Context
 
 
 class SystemApi(SystemServiceServicer):
-    """Serves health and the check of the invariants."""
+    """Serves health, the counts of jobs and the check of the invariants."""
 
     def __init__(self, examining: Examining) -> None:
         self._examining = examining
@@ -19,6 +19,9 @@ class SystemApi(SystemServiceServicer):
         components = [translate.component(part) for part in await self._examining.health()]
         ready = all(component.condition != pb.CONDITION_DOWN for component in components)
         return pb.GetHealthResponse(ready=ready, components=components)
+
+    async def GetCounts(self, _request: pb.GetCountsRequest, _context: Context) -> pb.GetCountsResponse:
+        return pb.GetCountsResponse(counts=[translate.job_count(count) for count in await self._examining.counts()])
 
     async def Verify(self, _request: pb.VerifyRequest, _context: Context) -> AsyncGenerator[pb.VerifyResponse]:
         async for invariant in self._examining.verify():

@@ -20,7 +20,7 @@ from rag_server.domain.document import DEFAULT_COLLECTION, Collection, Document
 from rag_server.domain.failure import Failure
 from rag_server.domain.health import Part
 from rag_server.domain.invariant import Invariant
-from rag_server.domain.job import DEFAULT_PRIORITY, FOUND, Job, Order, Progress
+from rag_server.domain.job import DEFAULT_PRIORITY, FOUND, Job, JobCount, Order, Progress
 from rag_server.domain.search import Hit
 from serving import trace
 from serving.status import DOMAIN
@@ -177,6 +177,12 @@ def component(part: Part) -> system_service_pb2.Component:
     """The message for the condition of a part."""
     condition = system_service_pb2.Condition.Value(f"CONDITION_{part.condition}")
     return system_service_pb2.Component(name=part.name, condition=condition, detail=part.detail)
+
+
+def job_count(value: JobCount) -> system_service_pb2.JobCount:
+    """The message for a count of jobs."""
+    state = job_pb2.JobState.Value(f"JOB_STATE_{value.state}")
+    return system_service_pb2.JobCount(state=state, reason=value.reason or "", count=value.count)
 
 
 def timestamp(seconds: float | None) -> Timestamp | None:

@@ -11,6 +11,7 @@ import grpc
 from acervo.rag.v1 import (
     collection_service_pb2_grpc,
     document_service_pb2_grpc,
+    embedding_service_pb2_grpc,
     ingest_service_pb2_grpc,
     job_service_pb2_grpc,
     search_service_pb2_grpc,
@@ -27,10 +28,12 @@ from rag_server.adapters.sqlite.jobs import SqliteJobs
 from rag_server.adapters.sqlite.references import SqliteReferences
 from rag_server.adapters.tantivy.view import TantivyView
 from rag_server.api.documents import CollectionApi, DocumentApi
+from rag_server.api.embedding import EmbeddingApi
 from rag_server.api.ingest import IngestApi
 from rag_server.api.jobs import JobApi
 from rag_server.api.search import SearchApi
 from rag_server.api.system import SystemApi
+from rag_server.bootstrap.lending import lending, open_reranker
 from rag_server.bootstrap.store import SERVE, Store, open_store
 from rag_server.domain.ranking import DENSE_WEIGHTS
 from rag_server.ports import Wakeups
@@ -57,7 +60,8 @@ LOG = logs.get(__name__)
 VIEWS_LATE_S = 30.0
 NUDGE_WAIT_S = 60.0  # the follower polls by itself, more often
 SERVICES = tuple(
-    f"acervo.rag.v1.{name}Service" for name in ("Ingest", "Job", "Document", "Collection", "Search", "System")
+    f"acervo.rag.v1.{name}Service"
+    for name in ("Ingest", "Job", "Document", "Collection", "Search", "System", "Embedding")
 )
 INTERCEPTORS: Sequence[grpc.aio.ServerInterceptor] = (
     Around(identified),
@@ -76,6 +80,7 @@ class Parts:
     store: Store
     follower: Follower
     searching: Searching
+    embedding: EmbeddingApi
 
 
 @asynccontextmanager
@@ -86,12 +91,16 @@ async def served(settings: Settings) -> AsyncIterator[Server]:
     """
     model = resolve(settings.model, settings.models_folder)
     embedder = await asyncio.to_thread(FastembedEmbedder, model, 1)
+    reranker = await asyncio.to_thread(open_reranker, settings)
     async with open_store(settings, model.name, embedder, SERVE) as store:
         log = SqliteChangeLog(store.database)
         follower = _follower(settings, log, embedder)
-        with ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search") as executor:
+        with (
+            ThreadPoolExecutor(SEARCH_THREADS, thread_name_prefix="search") as executor,
+            lending(model, embedder, reranker) as embedding,
+        ):
             searching = Searching(follower, log, embedder, DENSE_WEIGHTS[embedder.kind], executor)
-            parts = Parts(settings, model, store, follower, searching)
+            parts = Parts(settings, model, store, follower, searching, embedding)
             server = bind(settings.listen, INTERCEPTORS, SERVICES)
             _add_services(server, parts)
             follower.start()
@@ -167,3 +176,4 @@ def _add_services(server: Server, parts: Parts) -> None:
     collection_service_pb2_grpc.add_CollectionServiceServicer_to_server(CollectionApi(documents, deleting), to)
     search_service_pb2_grpc.add_SearchServiceServicer_to_server(SearchApi(parts.searching), to)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemApi(examining), to)
+    embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server(parts.embedding, to)

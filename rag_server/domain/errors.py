@@ -27,6 +27,12 @@ class BlobNotFound(NotFound):
     reason = "BLOB_NOT_FOUND"
 
 
+class ModelNotFound(NotFound):
+    """There is no such model here: the list of models shows the names."""
+
+    reason = "MODEL_NOT_FOUND"
+
+
 class JobEnded(Conflict):
     """The job has ended: it cannot be cancelled."""
 
@@ -43,6 +49,18 @@ class RequestIdReused(Conflict):
     """The request id was used before for another document or other bytes: use a new one."""
 
     reason = "REQUEST_ID_REUSED"
+
+
+class RerankerNotConfigured(Conflict):
+    """No reranker is configured here: the operator sets ACERVO_RERANKER to a cross-encoder and starts it again."""
+
+    reason = "RERANKER_NOT_CONFIGURED"
+
+
+class TextTooLong(InvalidInput):
+    """A text is longer than the model reads: shorten it or have it cut."""
+
+    reason = "TEXT_TOO_LONG"
 
 
 class UploadIncomplete(InvalidInput):

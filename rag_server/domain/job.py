@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from rag_server.domain.failure import Failure
+from rag_server.domain.failure import Failure, FailureReason
 
 MAX_ATTEMPTS = 8  # begun attempts that failed for a passing reason
 MAX_CRASHES = 3  # attempts that ended with the worker's death
@@ -123,6 +123,15 @@ class Job:
     def ended(self) -> bool:
         """Whether the state is terminal."""
         return self.state in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class JobCount:
+    """How many jobs have the same state for the same reason: that of the failure or the problem, None without."""
+
+    state: JobState
+    reason: FailureReason | None
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

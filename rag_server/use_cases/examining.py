@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rag_server.domain.health import Condition, Part, WorkerState
 from rag_server.domain.invariant import Invariant
 from rag_server.domain.isolation import missing_layers
-from rag_server.domain.job import JobState
+from rag_server.domain.job import JobCount, JobState
 from rag_server.index_ports import Indexes
 from rag_server.ports import Blobs, ChangeLog, Integrity, Jobs, Workers
 
@@ -40,6 +40,11 @@ class Examining:
             Part("model", Condition.OK, self.model),
             self._disk(),
         ]
+
+    async def counts(self) -> list[JobCount]:
+        """How many jobs have which state and reason: the states in their order, the most frequent reason first."""
+        counts = await self.jobs.count_by_reason()
+        return sorted(counts, key=lambda one: (list(JobState).index(one.state), -one.count, one.reason or ""))
 
     async def verify(self) -> AsyncIterator[Invariant]:
         """The invariants that have a subject, each with what its check found."""

@@ -56,6 +56,7 @@ class FakeReading(
     degraded: list[search_service_pb2.Degradation.ValueType] = field(default_factory=list)
     invariants: list[system_service_pb2.Invariant] = field(default_factory=list)
     components: list[system_service_pb2.Component] = field(default_factory=list)
+    counts: list[system_service_pb2.JobCount] = field(default_factory=list)
     ready: bool = True
 
     def GetDocument(
@@ -108,6 +109,11 @@ class FakeReading(
         self, request: system_service_pb2.GetHealthRequest, context: grpc.ServicerContext
     ) -> system_service_pb2.GetHealthResponse:
         return system_service_pb2.GetHealthResponse(ready=self.ready, components=self.components)
+
+    def GetCounts(
+        self, request: system_service_pb2.GetCountsRequest, context: grpc.ServicerContext
+    ) -> system_service_pb2.GetCountsResponse:
+        return system_service_pb2.GetCountsResponse(counts=self.counts)
 
     def Verify(
         self, request: system_service_pb2.VerifyRequest, context: grpc.ServicerContext

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from acervo.rag.v1 import job_pb2
+from acervo.rag.v1.system_service_pb2 import JobCount
 from tests.cli.conftest import Run, spawn, wait_until
 from tests.cli.fake_acervo import FakeAcervo
 from tests.cli.test_ingest import failed
@@ -32,6 +33,20 @@ def test_lists_are_read_page_by_page_up_to_the_limit(call: Call, acervo: FakeAce
     assert len(call("jobs", "list", "--json").json["jobs"]) == 50
     assert len(call("jobs", "list", "--limit", "270", "--json").json["jobs"]) == 270
     assert len(call("jobs", "list", "--limit", "0", "--json").json["jobs"]) == 300
+
+
+def test_jobs_are_counted_by_state_and_reason(call: Call, acervo: FakeAcervo) -> None:
+    acervo.counts = [
+        JobCount(state=job_pb2.JOB_STATE_SUCCEEDED, count=7),
+        JobCount(state=job_pb2.JOB_STATE_FAILED, reason="ENCRYPTED", count=2),
+    ]
+    assert call("jobs", "count", "--json").json == {
+        "counts": [
+            {"state": "SUCCEEDED", "reason": "", "count": 7},
+            {"state": "FAILED", "reason": "ENCRYPTED", "count": 2},
+        ]
+    }
+    assert call("jobs", "count").out.split()[-3:] == ["FAILED", "ENCRYPTED", "2"]
 
 
 def test_json_has_short_enums_and_whole_numbers(call: Call, job: job_pb2.Job) -> None:

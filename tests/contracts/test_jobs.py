@@ -31,6 +31,25 @@ async def test_the_same_job_id_or_request_id_answers_with_the_same_job(store: St
     assert await store.jobs.counts() == {JobState.QUEUED: 1}
 
 
+async def test_jobs_are_counted_by_how_and_why_they_ended(store: StorePorts) -> None:
+    assert await store.jobs.count_by_reason() == []
+    await ingest(store, "a", "one")
+    await ingest(store, "b", "two")
+    await store.jobs.admit(order("c"), tick())
+    await finish(store, await claim(store), "one", problem=CORRUPT)
+    for key, reason in (("d", FailureReason.NO_TEXT), ("e", FailureReason.CORRUPT), ("f", FailureReason.CORRUPT)):
+        await store.jobs.admit(order(key), tick())
+        await store.slot.fail(await claim(store), Failure(reason), tick())
+    await store.jobs.admit(order("g"), tick())
+    assert {(one.state, one.reason): one.count for one in await store.jobs.count_by_reason()} == {
+        (JobState.SUCCEEDED, None): 2,
+        (JobState.SUCCEEDED_PARTIALLY, FailureReason.CORRUPT): 1,
+        (JobState.FAILED, FailureReason.NO_TEXT): 1,
+        (JobState.FAILED, FailureReason.CORRUPT): 2,
+        (JobState.QUEUED, None): 1,
+    }
+
+
 async def test_a_request_id_cannot_stand_for_two_uploads(store: StorePorts) -> None:
     await store.jobs.admit(order(request_id="r-1"), tick())
     for other in (

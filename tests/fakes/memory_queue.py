@@ -1,11 +1,12 @@
 """The job queue in memory, from both sides."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rag_server.domain.errors import JobEnded, JobNotFound, JobNotRetryable, RequestIdReused
-from rag_server.domain.failure import Failure
-from rag_server.domain.job import MAX_ATTEMPTS, TERMINAL, Claim, Job, JobState, Order, Progress
+from rag_server.domain.failure import Failure, FailureReason
+from rag_server.domain.job import MAX_ATTEMPTS, TERMINAL, Claim, Job, JobCount, JobState, Order, Progress
 from rag_server.ports import JobFilter
 from tests.fakes.memory_store import JobRecord, MemoryStore
 
@@ -15,6 +16,11 @@ KEPT_S = 30 * 86_400.0
 def _place(record: JobRecord) -> tuple[int, int]:
     """Smaller is claimed earlier."""
     return -record.job.order.priority, record.admission
+
+
+def _kind_of_end(job: Job) -> tuple[JobState, FailureReason | None]:
+    why = job.failure or job.problem
+    return job.state, None if why is None else why.reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,10 @@ class MemoryJobs:
     async def counts(self) -> Mapping[JobState, int]:
         states = [record.job.state for record in self.store.jobs.values()]
         return {state: states.count(state) for state in set(states)}
+
+    async def count_by_reason(self) -> list[JobCount]:
+        kinds = Counter(_kind_of_end(record.job) for record in self.store.jobs.values())
+        return [JobCount(state, reason, count) for (state, reason), count in kinds.items()]
 
     def _record(self, job_id: str) -> JobRecord:
         if job_id not in self.store.jobs:

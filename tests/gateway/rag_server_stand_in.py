@@ -258,6 +258,12 @@ class System(SystemServiceServicer):
         part = system_service_pb2.Component(name="rag_server", condition=system_service_pb2.CONDITION_OK)
         return system_service_pb2.GetHealthResponse(ready=True, components=[part])
 
+    async def GetCounts(
+        self, _request: system_service_pb2.GetCountsRequest, _context: Context
+    ) -> system_service_pb2.GetCountsResponse:
+        count = system_service_pb2.JobCount(state=job_pb2.JOB_STATE_FAILED, reason="ENCRYPTED", count=3)
+        return system_service_pb2.GetCountsResponse(counts=[count])
+
     async def Verify(
         self, _request: system_service_pb2.VerifyRequest, _context: Context
     ) -> AsyncGenerator[system_service_pb2.VerifyResponse]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rag_server.adapters.extractor_process.frames import PIECE_CHARS
+from rag_server.adapters.extractor_process.tables import checked_tables
 from rag_server.adapters.parsing import media_types
 from rag_server.adapters.parsing.cleaning import clean_line, is_clean
 from rag_server.adapters.parsing.page_writer import MAX_HEADING_CHARS, MAX_HEADINGS_PER_PAGE
@@ -28,6 +29,7 @@ _MOST_PAGES_NAMED = 20
 _DEEPEST_LEVEL = 9
 # More than any book has; what comes after them is left out.
 _MOST_HEADINGS = 100_000
+_MOST_TABLES = 100_000
 # The child shows that it is alive every few seconds; one that does so all the time keeps the parent busy.
 _ALIVE_PER_S = 1.0
 _ALIVE_SLACK = 100
@@ -54,6 +56,7 @@ class Answer:
         self._last_number = 0
         self._chars = 0
         self._headings = 0
+        self._tables = 0
         self._alive_left = int(limits.document_timeout_s * _ALIVE_PER_S) + _ALIVE_SLACK
         self.pages_total = 0
         self._failure: Failure | None = None
@@ -175,8 +178,10 @@ class Answer:
         else:
             whole = "".join(self._pieces)
             self._pieces = []
-            page = _page(self._piece_page, whole, message["headings"][: _MOST_HEADINGS - self._headings])
+            headings = message["headings"][: _MOST_HEADINGS - self._headings]
+            page = _page(self._piece_page, whole, headings, message["tables"][: _MOST_TABLES - self._tables])
             self._headings += len(page.headings)
+            self._tables += len(page.tables)
             self._pages.append(page)
             if message["damaged"] is True:
                 self._damaged.append(self._piece_page)
@@ -213,7 +218,7 @@ def parse_frame(payload: bytes) -> Mapping[str, Any]:
     return message
 
 
-def _page(number: int, text: str, headings: list[Any]) -> Page:
+def _page(number: int, text: str, headings: list[Any], tables: list[Any]) -> Page:
     if not is_clean(text) or len(headings) > MAX_HEADINGS_PER_PAGE:
         raise Misbehaved("page text")
     checked: list[Heading] = []
@@ -223,7 +228,7 @@ def _page(number: int, text: str, headings: list[Any]) -> Page:
         if not 0 < len(title) <= MAX_HEADING_CHARS or not text.startswith(title, start):
             raise Misbehaved("heading")
         checked.append(Heading(_integer(level, 1, _DEEPEST_LEVEL), title, start))
-    return Page(number, text, tuple(checked))
+    return Page(number, text, tuple(checked), checked_tables(tables, text))
 
 
 def _integer(value: object, lowest: int, highest: int) -> int:

@@ -35,7 +35,10 @@ class FastembedEmbedder:
         self.kind = ModelKind.STATIC if self._static else ModelKind.TRANSFORMER
         self._model = _open(model, register(model, self.fingerprint), None if self._static else threads)
         self.tokenizer = WindowTokenizer(model.folder, self._family.passage_prefix)
+        self.max_query_tokens = self.tokenizer.room_after(self._family.query_prefix)
         self.dimensions = self._measured_dimensions(model)
+        least = self._family.min_dimensions
+        self.min_dimensions = least if least < self.dimensions else 0
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dimensions), np.float32)

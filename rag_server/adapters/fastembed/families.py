@@ -15,11 +15,15 @@ class Pooling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The words before a query and before a passage, and the pooling the family was trained with."""
+    """The words before a query and before a passage, and the pooling the family was trained with.
+
+    `min_dimensions` is how far its vectors may be cut off; 0 where it was not trained for that.
+    """
 
     query_prefix: str = ""
     passage_prefix: str = ""
     pooling: Pooling = Pooling.MEAN
+    min_dimensions: int = 0
 
 
 _SEARCHING = "Represent this sentence for searching relevant passages: "
@@ -32,12 +36,13 @@ _FAMILIES: tuple[tuple[str, Family], ...] = (
     (r"bge-m3", Family(pooling=Pooling.CLS)),
     (r"bge-.*-zh", Family("为这个句子生成表示以用于检索相关文章：", pooling=Pooling.CLS)),
     (r"bge-", Family(_SEARCHING, pooling=Pooling.CLS)),
+    (r"mxbai-embed-large", Family(_SEARCHING, pooling=Pooling.CLS, min_dimensions=512)),
     (r"mxbai-embed", Family(_SEARCHING, pooling=Pooling.CLS)),
-    (r"arctic-embed-.*v2", Family("query: ", pooling=Pooling.CLS)),
+    (r"arctic-embed-.*v2", Family("query: ", pooling=Pooling.CLS, min_dimensions=256)),
     (r"arctic-embed", Family(_SEARCHING, pooling=Pooling.CLS)),
     (r"nomic-embed", Family("search_query: ", "search_document: ")),
-    (r"embeddinggemma", Family("task: search result | query: ", "title: none | text: ")),
-    (r"qwen3-embedding", Family(_INSTRUCT, pooling=Pooling.LAST_TOKEN)),
+    (r"embeddinggemma", Family("task: search result | query: ", "title: none | text: ", min_dimensions=128)),
+    (r"qwen3-embedding", Family(_INSTRUCT, pooling=Pooling.LAST_TOKEN, min_dimensions=32)),
 )
 
 

@@ -13,7 +13,7 @@ from rag_server.adapters.fastembed.manifest import digest_of, read_manifest
 from rag_server.adapters.fastembed.models import ModelDamaged, ModelFolder, kind_of, known_model
 
 # A description must name a source; with a folder given it is never asked.
-_NOWHERE = ModelSource(url="file:///dev/null")
+NOWHERE = ModelSource(url="file:///dev/null")
 _ONNX_FILES = (
     "model.onnx",
     "onnx/model.onnx",
@@ -50,21 +50,32 @@ def model_files(model: ModelFolder) -> list[str]:
     if model.known_as is not None:
         description = known_model(model.known_as)
         return [description.model_file, *description.additional_files]
-    for name in (*_ONNX_FILES, "model.safetensors"):
-        if (model.folder / name).is_file():
-            return [name, *([f"{name}_data"] if (model.folder / f"{name}_data").is_file() else [])]
+    found = onnx_files(model.folder)
+    if found:
+        return found
+    if (model.folder / "model.safetensors").is_file():
+        return ["model.safetensors"]
     raise ModelDamaged(f"{model.folder} holds neither an ONNX model nor a static one (model.safetensors).")
+
+
+def onnx_files(folder: Path) -> list[str]:
+    """The ONNX model of a folder, then its data; empty where it has none."""
+    for name in _ONNX_FILES:
+        if (folder / name).is_file():
+            return [name, *([f"{name}_data"] if (folder / f"{name}_data").is_file() else [])]
+    return []
 
 
 def fingerprint_of(model: ModelFolder, family: Family) -> str:
     """Changes whenever a vector could: with a byte of the files, the pooling or a prefix."""
     names = [*model_files(model), *(name for name in CONFIGURATION if (model.folder / name).is_file())]
-    digests = {name: _checked_digest(model.folder, name) for name in sorted(names)}
+    digests = {name: checked_digest(model.folder, name) for name in sorted(names)}
     said = [digests, _way_of_pooling(model), family.query_prefix, family.passage_prefix]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _checked_digest(folder: Path, name: str) -> str:
+def checked_digest(folder: Path, name: str) -> str:
+    """The SHA-256 of a file, which must be what the manifest says, where there is one. Raises ModelDamaged."""
     path = folder / name
     if not path.is_file():
         raise ModelDamaged(f"{path} is missing: fetch the model again.")
@@ -101,7 +112,7 @@ def _pooling(model: ModelFolder) -> Pooling:
 def _register_static(name: str) -> None:
     # add_custom_model takes ONNX models only; this list is what StaticTextEmbedding looks into.
     static_embedding.supported_static_models.append(
-        DenseModelDescription(name, _NOWHERE, "model.safetensors", "", "", 0.0, dim=0)
+        DenseModelDescription(name, NOWHERE, "model.safetensors", "", "", 0.0, dim=0)
     )
 
 
@@ -110,7 +121,7 @@ def _register_onnx(name: str, model: ModelFolder) -> None:
         model=name,
         pooling=PoolingType(_pooling(model).value),
         normalization=True,
-        sources=_NOWHERE,
+        sources=NOWHERE,
         dim=0,  # measured when it is opened
         model_file=model_files(model)[0],
         additional_files=model_files(model)[1:],

@@ -69,7 +69,7 @@ def resolve(setting: str, models_folder: Path) -> ModelFolder:
     if setting == BUNDLED:
         return ModelFolder(BUNDLED, BUNDLED_FOLDER, None)
     if setting.startswith(("/", ".", "~")):
-        return _folder(Path(setting).expanduser())
+        return local_folder(Path(setting).expanduser())
     name = known_model(setting).model
     folder = models_folder / folder_name(name)
     if read_manifest(folder) is None:
@@ -131,7 +131,8 @@ def _on_disk(name: str, state: ModelState, folder: Path) -> ModelEntry | None:
     return ModelEntry(name, state, manifest.dimensions, size_bytes, manifest.licence)
 
 
-def _folder(folder: Path) -> ModelFolder:
+def local_folder(folder: Path) -> ModelFolder:
+    """The model in a folder of the operator's. Raises ModelMissing."""
     if not (folder / "tokenizer.json").is_file():
         raise ModelMissing(f"{folder} is not a model folder: it has no tokenizer.json.")
     manifest = read_manifest(folder)

@@ -27,8 +27,12 @@ class WindowTokenizer:
         self._tokenizer = FastTokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        taken = len(self._tokenizer.encode(prefix, add_special_tokens=False))
-        self.max_tokens = self._window(folder) - taken
+        self._window = self._read_window(folder)
+        self.max_tokens = self.room_after(prefix)
+
+    def room_after(self, prefix: str) -> int:
+        """How many tokens of a text the model reads behind this prefix."""
+        return self._window - len(self._tokenizer.encode(prefix, add_special_tokens=False))
 
     def offsets(self, text: str) -> NDArray[np.int32]:
         blocks = list(_blocks(text))
@@ -45,13 +49,17 @@ class WindowTokenizer:
         for (start, _), encoding in zip(blocks, encodings, strict=True):
             yield _ranges(encoding) + np.int32(start)
 
-    def _window(self, folder: Path) -> int:
+    def _read_window(self, folder: Path) -> int:
         if (folder / "model.safetensors").is_file():
             return STATIC_WINDOW_TOKENS
-        config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-        lengths = [config.get("model_max_length"), config.get("max_length")]
-        window = min(length for length in lengths if isinstance(length, int) and length > 0)
-        return window - self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        return declared_window(folder) - self._tokenizer.num_special_tokens_to_add(is_pair=False)
+
+
+def declared_window(folder: Path) -> int:
+    """The tokens that a model reads at once, special tokens among them, as its folder says."""
+    config = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    lengths = [config.get("model_max_length"), config.get("max_length")]
+    return min(length for length in lengths if isinstance(length, int) and length > 0)
 
 
 def use_threads(threads: int) -> None:

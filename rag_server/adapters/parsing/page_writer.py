@@ -65,7 +65,7 @@ class PageWriter:
         start = self._add(CELL_SEPARATOR.join(texts), "\n\n" if first else "\n")
         names_columns = opens and _name_columns(texts)
         if opens:
-            self._header = self._parts[-1].lstrip("\n") if names_columns else ""
+            self._header = self._parts[-1].strip() if names_columns else ""
         if self._rows_start is None and not names_columns:
             self._rows_start = start
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from rag_server.adapters.parsing.budget import Budget
@@ -29,6 +29,7 @@ _SENTENCE_END = tuple('.!?:;…”"')
 _LAW_DIVISION = re.compile(
     r"(?:(LIVRO|PARTE|T[ÍI]TULO|ANEXO)|(CAP[ÍI]TULO)|(SE[ÇC][ÃA]O)|(SUBSE[ÇC][ÃA]O))\s+(?:[IVXLC]+|[ÚU]NIC[AO])\b"
 )
+_FROM_RIGHT_TO_LEFT = re.compile("[\u05d0-\u08ff]")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
 
@@ -53,10 +54,19 @@ class Composer:
         for row in raw.rows:
             self._sizes[round(row.size, 1)] += len(row.text)
         body_size = self._sizes.most_common(1)[0][0] if self._sizes else 0.0
-        for _, rows in groupby(raw.rows, key=lambda row: (row.block, round(row.size))):
-            self._write_block(list(rows), raw.number, body_size)
+        for (_, _, is_table), rows in groupby(raw.rows, key=_grouping):
+            if is_table:
+                self._write_table(rows)
+            else:
+                self._write_block(list(rows), raw.number, body_size)
         self._flush()
         return self._writer.page(raw.number)
+
+    def _write_table(self, rows: Iterable[Row]) -> None:
+        self._flush()
+        for index, row in enumerate(rows):
+            self._writer.row(row.columns, first=index == 0)
+        self._writer.end_table()
 
     def _write_block(self, rows: list[Row], page_number: int, body_size: float) -> None:
         level = self._heading_level(rows, page_number, body_size)
@@ -88,21 +98,21 @@ class Composer:
     def _goes_on_in(self, row: Row, *, is_new_block: bool, width: float) -> bool:
         """Whether the open paragraph goes on in this row."""
         last = self._open_row
-        if last is None or _is_table(last, row) or _LIST_ITEM.match(row.text):
+        if last is None or _are_pairs(last, row) or _LIST_ITEM.match(row.text):
             return False
         if self._words.is_divided(last.text, row.text):
             return True
         if not is_new_block:
             return last.x1 - last.x0 >= _FULL_ROW * width
         return (
-            row.text[:1].islower()
+            _starts_inside_a_sentence(row.text)
             and round(row.size) == round(last.size)
             and len(last.text) >= _LONG_ROW_CHARS
             and not last.text.endswith(_SENTENCE_END)
         )
 
     def _begin_paragraph(self, row: Row, *, is_new_block: bool) -> None:
-        goes_with_last = self._open_row is not None and _is_table(self._open_row, row)
+        goes_with_last = self._open_row is not None and _are_pairs(self._open_row, row)
         self._flush()
         self._open = row.text
         self._open_is_new_block = is_new_block and not goes_with_last
@@ -115,8 +125,18 @@ class Composer:
         self._open, self._open_row, self._open_is_new_block = "", None, True
 
 
-def _is_table(row: Row, following: Row) -> bool:
-    return row.cells > 1 and following.cells > 1
+def _grouping(row: Row) -> tuple[int, int, bool]:
+    return row.block, 0 if row.columns else round(row.size), bool(row.columns)
+
+
+def _are_pairs(row: Row, following: Row) -> bool:
+    """Names and values, one below the other: no table, and no paragraph either."""
+    return len(row.cells) > 1 and len(following.cells) > 1
+
+
+def _starts_inside_a_sentence(text: str) -> bool:
+    """A small letter, or one of a script that has no capitals and no lists of short lines here: Arabic, Hebrew."""
+    return text[:1].islower() or bool(_FROM_RIGHT_TO_LEFT.match(text))
 
 
 def _letters(text: str) -> str:

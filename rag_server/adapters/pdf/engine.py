@@ -7,6 +7,8 @@ from typing import Protocol
 
 _PDF_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?([Z+-])?(?:(\d\d)'?(\d\d))?")
 
+_THICKEST_RULE = 3.0  # points
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -27,6 +29,26 @@ class PageLayout:
     blocks: Sequence[Sequence[Line]]
     height: float = 0.0
     is_damaged: bool = False  # the engine met errors and may have missed text
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A thin straight line that is drawn on a page, lying or standing; tables are ruled with them."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether it is a line, not a box that is drawn or filled."""
+        return min(self.x1 - self.x0, self.y1 - self.y0) <= _THICKEST_RULE
+
+    def edges(self) -> tuple["Rule", "Rule", "Rule", "Rule"]:
+        """The four sides of a box."""
+        x0, y0, x1, y1 = self.x0, self.y0, self.x1, self.y1
+        return Rule(x0, y0, x1, y0), Rule(x0, y1, x1, y1), Rule(x0, y0, x0, y1), Rule(x1, y0, x1, y1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +77,9 @@ class PdfDocument(Protocol):
 
     def layout(self, page_number: int) -> PageLayout:
         """The lines of one page, counted from 1."""
+
+    def rules(self, page_number: int) -> Sequence[Rule]:
+        """The thin lines drawn on one page."""
 
     def close(self) -> None:
         """Give the file back."""

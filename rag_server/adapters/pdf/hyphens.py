@@ -6,6 +6,7 @@ from collections.abc import Iterable
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _DIVIDED = re.compile(r"([^\W\d_]+)[-\u2010\u00ad]$")
 _CONTINUED = re.compile(r"[^\W\d_]+")
+_HYPHENS = ("-", "\u2010", "\u00ad")
 _MAX_WORDS = 300_000
 # Pronouns that Portuguese hangs onto verbs: "encontrá-lo" keeps its hyphen.
 _CLITICS = frozenset({"lo", "la", "los", "las", "se", "lhe", "lhes", "me", "te", "nos", "vos", "o", "a", "os", "as"})
@@ -24,7 +25,7 @@ class Words:
         for line in lines:
             if len(self._seen) > _MAX_WORDS:
                 return
-            divided = _DIVIDED.search(line)
+            divided = _divided(line)
             whole = line[: divided.start()] if divided else line
             if after_division:
                 whole = whole.partition(" ")[2]
@@ -33,7 +34,7 @@ class Words:
 
     def join(self, line: str, following: str) -> str:
         """Two lines of one paragraph as one, with the word mended that the line's end divides."""
-        divided = _DIVIDED.search(line)
+        divided = _divided(line)
         if divided is None or not following[:1].islower():
             return f"{line} {following}"
         continued = _CONTINUED.match(following)
@@ -44,7 +45,7 @@ class Words:
     @staticmethod
     def is_divided(line: str, following: str) -> bool:
         """Whether the end of the line divides a word that the following line ends."""
-        return following[:1].islower() and _DIVIDED.search(line) is not None
+        return following[:1].islower() and _divided(line) is not None
 
     def _keeps_hyphen(self, first: str, second: str) -> bool:
         first, second = first.lower(), second.lower()
@@ -55,3 +56,8 @@ class Words:
         if second in _CLITICS:
             return first in self._seen or first.endswith(_BEFORE_CLITIC)
         return first in self._seen and second in self._seen
+
+
+def _divided(line: str) -> re.Match[str] | None:
+    """The first half of a word at the line's end; the search would else look at each of the line's letters."""
+    return _DIVIDED.search(line) if line.endswith(_HYPHENS) else None

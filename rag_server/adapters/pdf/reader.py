@@ -10,7 +10,7 @@ from rag_server.adapters.parsing.reading import DamagedPage, Reading, ReadPage, 
 from rag_server.adapters.parsing.refusals import Refusal, Refused
 from rag_server.adapters.pdf.composition import Composer
 from rag_server.adapters.pdf.engine import PdfDocument
-from rag_server.adapters.pdf.rows import rows_of
+from rag_server.adapters.pdf.page_rows import page_rows
 from rag_server.adapters.pdf.running_heads import RawPage, without_running_heads
 from rag_server.domain.extraction import Page
 
@@ -141,8 +141,9 @@ def _raw_page(document: PdfDocument, number: int) -> RawPage | None:
         return None
     try:
         layout = document.layout(number)
+        rows = page_rows(document, layout, number)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - whatever the library says of a damaged page, the others are read
         return None
-    return RawPage(number, rows_of(layout), layout.height, layout.is_damaged)
+    return RawPage(number, rows, layout.height, layout.is_damaged)

@@ -17,6 +17,10 @@ _EDGE = 0.12
 _EDGE_ROWS = 4
 _EDGE_ROWS_WITHOUT_PLACES = 2
 _LONGEST_HEAD_CHARS = 200
+# A head may name the section beside what never changes; a table's last row repeats less than this.
+_EXPECTED_NUMBERS = 0.8
+_ENOUGH_SHARED = 0.6
+_ENOUGH_SHARED_CHARS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class _EdgeRow:
     index: int
     shape: tuple[bool, str]  # at the top or at the bottom, and the text with its numbers masked
     numbers: tuple[int, ...]
+    cells: frozenset[str]  # with the parts of the row that stand apart
 
 
 def without_running_heads(pages: Iterable[RawPage], page_count: int) -> Iterator[RawPage]:
@@ -75,10 +80,15 @@ def _stripped(window: Sequence[tuple[RawPage, list[_EdgeRow]]], position: int, p
 
 
 def _is_same(edge: _EdgeRow, other: _EdgeRow, pages_on: int) -> bool:
-    """Whether the text is the same but for numbers that count the pages."""
-    return edge.shape == other.shape and all(
-        theirs in (mine, mine + pages_on) for mine, theirs in zip(edge.numbers, other.numbers, strict=True)
-    )
+    """Whether the text is the same but for numbers that count the pages, and at most a few that count sections."""
+    if edge.shape == other.shape:
+        pairs = zip(edge.numbers, other.numbers, strict=True)
+        expected = sum(theirs in (mine, mine + pages_on) for mine, theirs in pairs)
+        return expected >= _EXPECTED_NUMBERS * len(edge.numbers)
+    if edge.shape[0] != other.shape[0] or edge.cells.isdisjoint(other.cells):
+        return False
+    shared = sum(map(len, edge.cells & other.cells))
+    return shared >= max(_ENOUGH_SHARED_CHARS, _ENOUGH_SHARED * sum(map(len, edge.cells)))
 
 
 def _edge_rows(page: RawPage) -> list[_EdgeRow]:
@@ -87,7 +97,8 @@ def _edge_rows(page: RawPage) -> list[_EdgeRow]:
         text = page.rows[index].text
         if len(text) <= _LONGEST_HEAD_CHARS:
             numbers = tuple(int(digits[:18]) for digits in _DIGITS.findall(text))
-            found.append(_EdgeRow(index, (is_top, _DIGITS.sub("#", text)), numbers))
+            cells = frozenset(cell.text for cell in page.rows[index].cells)
+            found.append(_EdgeRow(index, (is_top, _DIGITS.sub("#", text)), numbers, cells))
     return found
 
 

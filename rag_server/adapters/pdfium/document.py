@@ -2,21 +2,22 @@
 
 import re
 from ctypes import c_double
+from itertools import islice
 
 import pypdfium2
 from pypdfium2 import raw
 
 from rag_server.adapters.parsing.reading import Source
 from rag_server.adapters.parsing.refusals import Refusal, Refused
-from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, iso_date
+from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, Rule, iso_date
+from rag_server.adapters.pdf.reading_order import blocks_of
 
 # Where PDFium takes a hyphen at a line's end for a division, it leaves a mark in place of hyphen and line end.
 _LINE = re.compile("[^\r\n\x02\ufffe]+[\x02\ufffe]?")
 _DIVISION_MARKS = str.maketrans({"\x02": "-", "\ufffe": "-"})
 _MAX_OUTLINE_DEPTH = 9
 _MAX_OUTLINE_ENTRIES = 20_000
-# In line heights: lines farther apart than this begin a new block.
-_BLOCK_GAP = 0.7
+_MOST_RULES = 5_000
 
 
 class PdfiumDocument:
@@ -48,7 +49,18 @@ class PdfiumDocument:
         finally:
             text_page.close()
             page.close()
-        return PageLayout(_blocks(lines), height) if has_places else PageLayout([lines])
+        return PageLayout(blocks_of(lines), height) if has_places else PageLayout([lines])
+
+    def rules(self, page_number: int) -> list[Rule]:
+        page = self._document[page_number - 1]
+        try:
+            height = page.get_height()
+            paths = page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH])
+            boxes = [path.get_bounds() for path in islice(paths, _MOST_RULES)]
+        finally:
+            page.close()
+        rules = [Rule(left, height - top, right, height - bottom) for left, bottom, right, top in boxes]
+        return [rule for rule in rules if rule.is_thin]
 
     def close(self) -> None:
         self._document.close()
@@ -92,16 +104,3 @@ def _char_box(text_page: pypdfium2.PdfTextPage, index: int) -> tuple[float, floa
     raw.FPDFText_GetCharBox(text_page.raw, index, left, right, bottom, top)
     return left.value, bottom.value, right.value, top.value
 
-
-def _blocks(lines: list[Line]) -> list[list[Line]]:
-    blocks: list[list[Line]] = []
-    previous: Line | None = None
-    for line in lines:
-        tallest = max(line.y1 - line.y0, line.size)
-        goes_on = previous is not None and -tallest < line.y0 - previous.y1 < _BLOCK_GAP * tallest
-        if goes_on:
-            blocks[-1].append(line)
-        else:
-            blocks.append([line])
-        previous = line
-    return blocks

@@ -13,7 +13,8 @@ from rag_server.adapters.sqlite.rows import JOB_COLUMNS, Row, job_from_row, to_j
 from rag_server.adapters.sqlite.steps import durably
 from rag_server.adapters.sqlite.unchanged import standing_document
 from rag_server.domain.errors import JobEnded, JobNotFound, JobNotRetryable, RequestIdReused
-from rag_server.domain.job import TERMINAL, Job, JobKind, JobState, Order
+from rag_server.domain.failure import FailureReason
+from rag_server.domain.job import TERMINAL, Job, JobCount, JobKind, JobState, Order
 from rag_server.domain.pipeline import Pipeline
 from rag_server.ports import JobFilter
 from storage.sqlite import Database
@@ -59,6 +60,10 @@ UPDATE job SET state = 'QUEUED', attempt = 0, crashes = 0, cancel_requested = 0,
   progress = '{{}}', revision = revision + 1, update_time = :now
 WHERE job_id = :job_id AND state IN ('FAILED', 'CANCELLED', 'DEAD') AND NOT {SUPERSEDED}
 RETURNING {JOB_COLUMNS}
+"""
+
+_COUNT_BY_REASON = """
+SELECT state, coalesce(failure, problem) ->> 'reason' AS reason, count(*) FROM job GROUP BY state, reason
 """
 
 _PRUNE = """
@@ -151,6 +156,13 @@ class SqliteJobs:
         def work(connection: apsw.Connection) -> Mapping[JobState, int]:
             rows = connection.execute("SELECT state, count(*) FROM job GROUP BY state")
             return {JobState(state): count for state, count in rows}
+
+        return await self._database.read(work)
+
+    async def count_by_reason(self) -> list[JobCount]:
+        def work(connection: apsw.Connection) -> list[JobCount]:
+            rows = connection.execute(_COUNT_BY_REASON)
+            return [JobCount(JobState(row[0]), FailureReason(row[1]) if row[1] else None, row[2]) for row in rows]
 
         return await self._database.read(work)
 

@@ -112,6 +112,11 @@ async def test_health_names_the_parts_of_both_sides(world: World) -> None:
     assert response.ready
 
 
+async def test_the_counts_of_jobs_are_those_of_the_rag_server(world: World) -> None:
+    response = await world.system.GetCounts(system_service_pb2.GetCountsRequest())
+    assert [(one.reason, one.count) for one in response.counts] == [("ENCRYPTED", 3)]
+
+
 async def test_without_the_rag_server_the_gateway_is_degraded_and_takes_uploads(world: World) -> None:
     ready = await world.edge.GetReadiness(edge_service_pb2.GetReadinessRequest())
     assert ready.status == "ok"

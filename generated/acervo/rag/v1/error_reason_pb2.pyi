@@ -36,6 +36,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The request id was used before for an upload of another document."""
     ERROR_REASON_ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 6
     """No part of the HTTP interface has this path and verb."""
+    ERROR_REASON_TEXT_TOO_LONG: _ErrorReason.ValueType  # 7
+    """A text is longer than the model reads; shorten it or ask for it to be cut."""
     ERROR_REASON_JOB_NOT_FOUND: _ErrorReason.ValueType  # 10
     """There is no such job."""
     ERROR_REASON_DOCUMENT_NOT_FOUND: _ErrorReason.ValueType  # 11
@@ -44,10 +46,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """There is no such collection."""
     ERROR_REASON_BLOB_NOT_FOUND: _ErrorReason.ValueType  # 13
     """The referenced bytes are not in the store, or are not what their name promises."""
+    ERROR_REASON_MODEL_NOT_FOUND: _ErrorReason.ValueType  # 14
+    """This server has no such model."""
     ERROR_REASON_JOB_ENDED: _ErrorReason.ValueType  # 20
     """The job has ended: it cannot be cancelled."""
     ERROR_REASON_JOB_NOT_RETRYABLE: _ErrorReason.ValueType  # 21
     """The job has not failed: it cannot be tried again."""
+    ERROR_REASON_RERANKER_NOT_CONFIGURED: _ErrorReason.ValueType  # 22
+    """The server has no reranker; its operator sets one with ACERVO_RERANKER."""
     ERROR_REASON_UPLOAD_TOO_LARGE: _ErrorReason.ValueType  # 30
     """The upload is larger than this server takes."""
     ERROR_REASON_DISK_LOW: _ErrorReason.ValueType  # 31
@@ -108,6 +114,8 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 5
 """The request id was used before for an upload of another document."""
 ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 6
 """No part of the HTTP interface has this path and verb."""
+ERROR_REASON_TEXT_TOO_LONG: ErrorReason.ValueType  # 7
+"""A text is longer than the model reads; shorten it or ask for it to be cut."""
 ERROR_REASON_JOB_NOT_FOUND: ErrorReason.ValueType  # 10
 """There is no such job."""
 ERROR_REASON_DOCUMENT_NOT_FOUND: ErrorReason.ValueType  # 11
@@ -116,10 +124,14 @@ ERROR_REASON_COLLECTION_NOT_FOUND: ErrorReason.ValueType  # 12
 """There is no such collection."""
 ERROR_REASON_BLOB_NOT_FOUND: ErrorReason.ValueType  # 13
 """The referenced bytes are not in the store, or are not what their name promises."""
+ERROR_REASON_MODEL_NOT_FOUND: ErrorReason.ValueType  # 14
+"""This server has no such model."""
 ERROR_REASON_JOB_ENDED: ErrorReason.ValueType  # 20
 """The job has ended: it cannot be cancelled."""
 ERROR_REASON_JOB_NOT_RETRYABLE: ErrorReason.ValueType  # 21
 """The job has not failed: it cannot be tried again."""
+ERROR_REASON_RERANKER_NOT_CONFIGURED: ErrorReason.ValueType  # 22
+"""The server has no reranker; its operator sets one with ACERVO_RERANKER."""
 ERROR_REASON_UPLOAD_TOO_LARGE: ErrorReason.ValueType  # 30
 """The upload is larger than this server takes."""
 ERROR_REASON_DISK_LOW: ErrorReason.ValueType  # 31

@@ -16,7 +16,7 @@ START = {"kind": "start", "media_type": "application/pdf", "pages_total": 3, "pr
 
 
 def page(number: object, text: object = "text", **fields: Any) -> dict[str, Any]:
-    return {"kind": "page", "number": number, "text": text, "more": False, "headings": [], "damaged": False} | fields
+    return {"kind": "page", "number": number, "text": text, "more": False, "headings": [], "tables": [], "damaged": False} | fields
 
 
 def answer_to(*messages: dict[str, Any]) -> Answer:

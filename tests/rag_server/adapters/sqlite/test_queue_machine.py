@@ -35,8 +35,9 @@ from tests.fakes.store_ports import (
 
 TEMPLATE = Path(tempfile.mkdtemp()) / "rag_server.db"
 CORRUPT = Failure(FailureReason.CORRUPT)
-KEYS = st.sampled_from(["a", "b"])
-COLLECTIONS = st.sampled_from(["default", "other"])
+# Few, so that jobs meet.
+KEYS = st.sampled_from(["a", "a", "a", "b"])
+COLLECTIONS = st.sampled_from(["default", "default", "default", "other"])
 CONTENTS = st.sampled_from(["one", "two three", "four five six"])
 HASHES = [staged.chunk.content_hash for staged in staged_chunks("one two three four five six a b c d e")]
 
@@ -166,6 +167,13 @@ class QueueMachine(RuleBasedStateMachine):
                 self.agree(lambda store, n: _stage(store, pair[n], whole))
             self._stage(pair, 9)
             self._publish(pair, problem)
+
+    @rule(first=CONTENTS, second=CONTENTS, priority=st.sampled_from([0, 5, 9]))
+    def two_uploads(self, first: str, second: str, priority: int) -> None:
+        """Of one document; the second may overtake the first."""
+        self.admit("a", first, "default", 5, "")
+        self.admit("a", second, "default", priority, "")
+        self.work("", None)
 
     def _stage(self, pair: tuple[Claim, Claim], kept: int) -> None:
         content = self.contents[pair[0].job.order.job_id]
