@@ -43,7 +43,9 @@ class State(StrEnum):
 def list_jobs(
     *,
     collection: OfCollection = "",
-    state: Annotated[list[State] | None, typer.Option("--state", help="Only these; may be repeated.")] = None,
+    state: Annotated[
+        list[State] | None, typer.Option("--state", case_sensitive=False, help="Only these; may be repeated.")
+    ] = None,
     limit: Limit = 50,
     server: Server = DEFAULT_SERVER,
     as_json: AsJson = False,

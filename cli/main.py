@@ -16,6 +16,7 @@ VERBS = {
     "up": "Start everything on this machine, and keep it running.",
     "ingest": "Take files, folders or the standard input in, and wait until they can be found.",
     "search": "Find passages, with citations.",
+    "extract": "Show what the machine sees of a file; needs no server.",
     "jobs": "List, count, show, watch, cancel and retry jobs.",
     "documents": "List, show and delete documents.",
     "collections": "List, show and delete collections.",

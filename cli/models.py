@@ -1,6 +1,5 @@
 """`acervo models`: starts rag_server's program for models, which alone may download."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ INTERRUPTIONS = (INTERRUPTED, -signal.SIGINT)
 @app.command("list")
 def list_models(*, as_json: AsJson = False) -> None:
     """List the bundled, the pulled and the known models."""
-    _run(["--list", "--into", str(_models_folder().absolute()), *(["--json"] if as_json else [])])
+    _run(["--list", *(["--json"] if as_json else [])])
 
 
 @app.command()
@@ -35,15 +34,9 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """Download a model into the folder of models. ACERVO_MODEL then chooses it."""
-    folder = (into or _models_folder()).absolute()
-    _run([name, "--into", str(folder)], quiet=as_json)
+    _run([name, *(["--into", str(into.absolute())] if into else [])], quiet=as_json)
     if as_json:
-        print_json({"model": name, "folder": str(folder)})
-
-
-def _models_folder() -> Path:
-    given = os.environ.get("ACERVO_MODELS_FOLDER", "")
-    return Path(given) if given else Path(os.environ.get("ACERVO_STORE", "") or "data") / "models"
+        print_json({"model": name})
 
 
 def _run(arguments: list[str], *, quiet: bool = False) -> None:

@@ -27,7 +27,8 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Make the folders and keep every other launcher out. Raises Failure where one is at work."""
         try:
-            self.run.mkdir(parents=True, exist_ok=True)
+            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)  # it will hold the texts of all documents
+            self.run.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             lock = (self.run / "launcher.lock").open("a+")
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What Envoy says when it answers itself: google.rpc.Status, as the gateway would say it."""
+"""What Envoy says when it answers itself: google.rpc.Status, or OpenAI's shape on its paths, as the gateway would."""
 
 import base64
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 
 DOMAIN = "acervo"
 RETRY_S = 1
+FIRST_SERVER_FAULT = 500
 ENVOYS_WORDS = "%LOCAL_REPLY_BODY%"
 
 
@@ -25,6 +26,7 @@ class Reply:
     flags: tuple[str, ...] = ()
 
 
+OPENAI_PATHS = "/v1/"
 BUSY = "The server is at its limits; try again."
 AWAY = "The server is starting, stopping or out of reach; try again."
 REPLIES = [
@@ -45,7 +47,9 @@ REPLIES = [
 
 def local_replies() -> dict[str, Any]:
     """Mappers in the order in which Envoy tries them, and the form of everything else."""
-    mappers = [mapper for reply in REPLIES for mapper in (_for_grpc(reply), _for_rest(reply))]
+    mappers = [
+        mapper for reply in REPLIES for mapper in (_for_grpc(reply), _for_openai_clients(reply), _for_rest(reply))
+    ]
     other = Reply(0, code_pb2.UNKNOWN, "INTERNAL", ENVOYS_WORDS)
     return {"mappers": mappers, "body_format": _json_body(other)}
 
@@ -61,6 +65,22 @@ def _for_grpc(reply: Reply) -> dict[str, Any]:
         "filter": {"and_filter": {"filters": [*_case_filters(reply), *native]}},
         "headers_to_add": _headers(reply, details),
         "body_format_override": {"text_format_source": {"inline_string": reply.message}},
+    }
+
+
+def _for_openai_clients(reply: Reply) -> dict[str, Any]:
+    # The path as it came: it stands in the first before the request is transcoded, and in the second afterwards.
+    came = [
+        _header_filter({"name": name, "string_match": {"prefix": OPENAI_PATHS}})
+        for name in (":path", "x-envoy-original-path")
+    ]
+    fault = "invalid_request_error" if reply.http < FIRST_SERVER_FAULT else "server_error"
+    kind = "rate_limit_error" if reply.code == code_pb2.RESOURCE_EXHAUSTED and reply.retry else fault
+    error = {"message": reply.message, "type": kind, "param": None, "code": reply.reason.lower()}
+    return {
+        "filter": {"and_filter": {"filters": [*_case_filters(reply), {"or_filter": {"filters": came}}]}},
+        "headers_to_add": _headers(reply, {}),
+        "body_format_override": {"content_type": "application/json", "json_format": {"error": error}},
     }
 
 

@@ -6,11 +6,17 @@ from contracts import Method
 
 CLUSTER = "gateway"
 UNARY_S = 30
+# Long batches are embedded in small turns; Envoy ends what is silent for 300 s.
+BATCH_S = 240
 # Unlike their kind. GetJob waits up to 60 s for `wait`; Verify is a stream, but one that must end.
 ALLOWED_S = {
     "/acervo.rag.v1.JobService/GetJob": 65,
     "/acervo.rag.v1.CollectionService/DeleteCollection": 60,
     "/acervo.rag.v1.SystemService/Verify": 120,
+    "/acervo.rag.v1.EmbeddingService/Embed": BATCH_S,
+    "/acervo.rag.v1.EmbeddingService/Rerank": BATCH_S,
+    "/acervo.gateway.v1.OpenAiService/CreateEmbeddings": BATCH_S,
+    "/acervo.gateway.v1.OpenAiService/CreateReranking": BATCH_S,
 }
 UPLOAD_IDLE_S = 60
 # Streams send a sign of life every 10 s, so that this ends only what is dead.

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from acervo.gateway.v1 import edge_service_pb2, event_service_pb2, upload_service_pb2
+from acervo.gateway.v1 import edge_service_pb2, event_service_pb2, openai_service_pb2, upload_service_pb2
 from acervo.gateway.v1.edge_service_pb2_grpc import add_EdgeServiceServicer_to_server
 from acervo.gateway.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
+from acervo.gateway.v1.openai_service_pb2_grpc import add_OpenAiServiceServicer_to_server
 from acervo.gateway.v1.upload_service_pb2_grpc import add_UploadServiceServicer_to_server
 from acervo.rag.v1 import (
     collection_service_pb2,
     document_service_pb2,
+    embedding_service_pb2,
     ingest_service_pb2,
     job_pb2,
     job_service_pb2,
@@ -23,6 +25,7 @@ from acervo.rag.v1 import (
 )
 from acervo.rag.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
 from acervo.rag.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from acervo.rag.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
 from acervo.rag.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from acervo.rag.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from acervo.rag.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
@@ -36,11 +39,13 @@ from gateway.api.accepting import Accepting
 from gateway.api.collections import CollectionApi
 from gateway.api.documents import DocumentApi
 from gateway.api.edge import EdgeApi
+from gateway.api.embedding import EmbeddingApi
 from gateway.api.events import EventApi
 from gateway.api.health import SystemHealth
 from gateway.api.ingest import IngestApi
 from gateway.api.job_pages import JobPages
 from gateway.api.jobs import JobApi
+from gateway.api.openai.service import OpenAiApi
 from gateway.api.openapi.document import open_api
 from gateway.api.search import SearchApi
 from gateway.api.system import SystemApi
@@ -75,6 +80,8 @@ CONTRACTS = (
     document_service_pb2,
     collection_service_pb2,
     search_service_pb2,
+    embedding_service_pb2,
+    openai_service_pb2,
     system_service_pb2,
 )
 
@@ -168,6 +175,8 @@ def _serve_all(
     add_DocumentServiceServicer_to_server(DocumentApi(steering, client), to)
     add_CollectionServiceServicer_to_server(CollectionApi(steering, client), to)
     add_SearchServiceServicer_to_server(SearchApi(client), to)
+    add_EmbeddingServiceServicer_to_server(EmbeddingApi(client), to)
+    add_OpenAiServiceServicer_to_server(OpenAiApi(client), to)
     add_SystemServiceServicer_to_server(SystemApi(health, verifying, client), to)
 
 

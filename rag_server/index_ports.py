@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.domain.document import DocumentChunks
+from rag_server.domain.explanation import TermScores
 from rag_server.domain.ranking import Scored
+from rag_server.domain.search import Mark
+from rag_server.domain.wording import Wording
 
 
 class VectorIndex(Protocol):
@@ -33,11 +36,20 @@ class VectorIndex(Protocol):
 class LexicalIndex(Protocol):
     """One state of the words of all collections. It never changes; any thread may read it."""
 
-    def search(self, collection: str, text: str, limit: int) -> Scored:
-        """The chunks that have words of the text, by BM25. Any text is a valid query, as it stands: no syntax."""
+    def search(self, collection: str, wording: Wording, limit: int) -> Scored:
+        """The chunks that have words of it and meet its conditions, by BM25. Any text makes a valid wording."""
 
-    def scores_of(self, text: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The BM25 score of each of the chunks; 0 for one that has none of the words, or is not there."""
+    def scores_of(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The BM25 score of each of the chunks, whatever the conditions; 0 for one without the words, or not there."""
+
+    def meeting(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the chunks have the phrases and nothing that is excluded. All do, where there are no conditions."""
+
+    def terms_of(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> list[TermScores]:
+        """The parts whose sum `scores_of` gives."""
+
+    def marks_in(self, wording: Wording, passages: Sequence[str]) -> list[tuple[Mark, ...]]:
+        """Where words of it stand in each of the passages, as the index takes words for the same."""
 
     def chunk_ids(self) -> NDArray[np.int64]:
         """All chunks, of all collections, ascending."""

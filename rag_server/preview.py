@@ -1,4 +1,7 @@
-"""Shows what the machine sees of a file, as JSON: `python -m rag_server.preview FILE`. Needs no server, keeps nothing."""
+"""Shows what the machine sees of a file, as JSON: `python -m rag_server.preview FILE`.
+
+It needs no server and keeps nothing.
+"""
 
 import argparse
 import json
@@ -20,14 +23,14 @@ def main() -> int:
     """Print one line of JSON. Exit status 1: nothing could be read of the file; 2: a setting cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m rag_server.preview", description=__doc__)
     parser.add_argument("file", type=Path)
-    path: Path = parser.parse_args().file
+    path: Path = parser.parse_args().file.absolute()
     if not path.is_file():
         parser.error(f"there is no file {path}")
     seen: list[Preview] = []
 
     async def look(settings: Settings) -> None:
         async with previewing(settings) as looking:
-            seen.append(await looking.preview(path.absolute()))
+            seen.append(await looking.preview(path))
 
     status = run("preview", look)
     for preview in seen:

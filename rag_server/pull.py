@@ -1,4 +1,4 @@
-"""Fetch a model, embedder or reranker: `python -m rag_server.pull NAME --into FOLDER`, or `--list` for embedders."""
+"""Fetch a model, embedder or reranker: `python -m rag_server.pull NAME [--into FOLDER]`, or `--list` for embedders."""
 
 import argparse
 import json
@@ -19,6 +19,7 @@ from rag_server.adapters.fastembed import download
 from rag_server.adapters.fastembed.cross_encoders import known_cross_encoder
 from rag_server.adapters.fastembed.manifest import digest_of, read_manifest
 from rag_server.adapters.fastembed.models import ModelError, ModelMissing, folder_name, known_model, list_models
+from rag_server.settings import models_folder
 
 _FIRST_BYTE_S = 15.0  # a hub that cannot be reached is not waited for longer
 _STALLED_S = 60.0
@@ -30,7 +31,9 @@ def main() -> int:
     """Pull or list; ends with status 1 and one sentence on stderr where that fails."""
     parser = argparse.ArgumentParser(prog="python -m rag_server.pull", description=__doc__)
     parser.add_argument("name", nargs="?", help="a model that fastembed knows, such as BAAI/bge-small-en-v1.5")
-    parser.add_argument("--into", type=Path, required=True, metavar="FOLDER", help="the models folder")
+    parser.add_argument(
+        "--into", type=Path, default=models_folder(os.environ), metavar="FOLDER", help="the models folder"
+    )
     parser.add_argument("--timeout-s", type=float, default=3600.0)
     parser.add_argument("--list", action="store_true", help="list the bundled, the pulled and the known models")
     parser.add_argument("--json", action="store_true", help="print the list as JSON")
@@ -49,13 +52,13 @@ def main() -> int:
     return 0
 
 
-def pull(description: BaseModelDescription, models_folder: Path, timeout_s: float) -> str:
+def pull(description: BaseModelDescription, into: Path, timeout_s: float) -> str:
     """Have the model in the models folder, whole or not at all; says what was done. Raises ModelError."""
-    target = models_folder / folder_name(description.model)
+    target = into / folder_name(description.model)
     if _is_whole(target):
         return f"{description.model} is on this machine already: {target}"
-    models_folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".pulling-", dir=models_folder) as scratch:
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".pulling-", dir=into) as scratch:
         folder = Path(scratch)
         with _downloading(description.model, folder) as child:
             _watch(child, folder, description, timeout_s)
@@ -80,9 +83,7 @@ def _downloading(name: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]
                 os.killpg(child.pid, signal.SIGKILL)
 
 
-def _watch(
-    child: "subprocess.Popen[bytes]", folder: Path, description: BaseModelDescription, timeout_s: float
-) -> None:
+def _watch(child: "subprocess.Popen[bytes]", folder: Path, description: BaseModelDescription, timeout_s: float) -> None:
     """Report progress until the child has ended well. Raises ModelMissing when it has not, or gets nowhere."""
     started_s = progressed_s = time.monotonic()
     written = shown = 0
@@ -134,8 +135,8 @@ def _is_whole(folder: Path) -> bool:
     return all(path.is_file() and digest_of(path) == digest for path, digest in paths.items())
 
 
-def _print_models(models_folder: Path, *, as_json: bool) -> None:
-    entries = list_models(models_folder)
+def _print_models(folder: Path, *, as_json: bool) -> None:
+    entries = list_models(folder)
     if as_json:
         _say(json.dumps([asdict(entry) for entry in entries]))
         return

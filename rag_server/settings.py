@@ -37,7 +37,7 @@ def read(variables: Mapping[str, str], cores: int) -> Settings:
         storage=storage,
         listen=environment.address("RAG_LISTEN", "127.0.0.1:50051"),
         model=environment.text("MODEL", "bundled"),
-        models_folder=Path(environment.text("MODELS_FOLDER", str(storage.folder / "models"))).absolute(),
+        models_folder=models_folder(variables),
         reranker=environment.text("RERANKER", ""),
         embed_threads=environment.integer("EMBED_THREADS", cores, 1, 256),
         pdf_engine=environment.choice("PDF_ENGINE", "pymupdf", PDF_ENGINES),
@@ -46,3 +46,9 @@ def read(variables: Mapping[str, str], cores: int) -> Settings:
         min_free_bytes=environment.optional_integer("MIN_FREE_BYTES", 0, 1 << 50),
         log_level=environment.choice("LOG_LEVEL", "INFO", LEVELS),
     )
+
+
+def models_folder(variables: Mapping[str, str]) -> Path:
+    """Where pulled models are: one place for all holdings of a user, since a model outlives a holding."""
+    data_home = variables.get("XDG_DATA_HOME", "") or str(Path.home() / ".local" / "share")
+    return Path(Environment(variables).text("MODELS_FOLDER", f"{data_home}/acervo/models")).absolute()

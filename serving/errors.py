@@ -24,6 +24,8 @@ class ServiceError(Exception):
 
     reason: ClassVar[str] = "INTERNAL"
     """A value name of acervo.rag.v1.ErrorReason without its prefix."""
+    http_code: ClassVar[int | None] = None
+    """The HTTP status through the edge, where the gRPC code's own would mislead clients."""
 
     def __init__(self, message: str = "", **metadata: str) -> None:
         """The message defaults to the class's docstring; every variable in it stands in `metadata`, too."""

@@ -51,12 +51,13 @@ async def errors_to_status(call: Call) -> AsyncIterator[None]:
     try:
         yield
     except ServiceError as error:
-        await _abort(call.context, status.to_status(error, trace.current().request_id), status.retry_after_s(error))
+        told = status.to_status(error, trace.current().request_id)
+        await _abort(call.context, told, status.retry_after_s(error), error.http_code)
     except (grpc.aio.AbortError, grpc.RpcError):
         raise
     except Exception:
         LOG.exception("call failed", method=call.method)
-        await _abort(call.context, status.internal_status(trace.current().request_id), None)
+        await _abort(call.context, status.internal_status(trace.current().request_id))
 
 
 def valid_request(message: Message) -> None:
@@ -70,12 +71,16 @@ def valid_request(message: Message) -> None:
         raise InvalidInput(f"{path or 'request'}: {violation.message}", field=path) from error
 
 
-async def _abort(context: Context, told: object, retry_after_s: float | None) -> None:
+async def _abort(
+    context: Context, told: object, retry_after_s: float | None = None, http_code: int | None = None
+) -> None:
     converted = rpc_status.to_status(told)
     trailing = list(converted.trailing_metadata)
     if retry_after_s is not None:
         # Through the edge this becomes the HTTP header of the same name.
         trailing.append(("retry-after", str(max(1, round(retry_after_s)))))
+    if http_code is not None:
+        trailing.append(("x-http-error-code", str(http_code)))  # for the edge, which takes it away
     await context.abort(converted.code, converted.details, tuple(trailing))
 
 

@@ -22,6 +22,8 @@ OPTIONS = (
     # The edge lets 16 KiB of headers through; the default limit is 8 KiB and answers RESOURCE_EXHAUSTED.
     ("grpc.max_metadata_size", 32_768),
     ("grpc.absolute_max_metadata_size", 65_536),
+    # A body as large as the edge lets through, and what stands around it in its message; the default is 4 MiB sharp.
+    ("grpc.max_receive_message_length", (4 << 20) + 65_536),
     # Without these two, a thousand uploads cost hundreds of megabytes of windows.
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 65_536),

@@ -39,6 +39,7 @@ class _Spoken:
     media_type: str = ""
     tags_are_old: bool = True  # the next tag begins a new list
     keyed: bool = False  # a field has given the next file its key
+    behind: str = ""  # the last field since the last file
     files: list[FormFile] = field(default_factory=list)
 
 
@@ -58,6 +59,7 @@ async def receive_form(first: pb.UploadRequest, pieces: AsyncIterator[bytes], ta
                 await _take(event, spoken, taking_in, open_files)
         if not parser.complete:
             raise UploadIncomplete
+        _check_nothing_behind(spoken)
         files = _real(spoken.files)
         _check_meant(first, files)
         for number, file in enumerate(files, start=1):
@@ -76,6 +78,7 @@ async def _take(event: Event, spoken: _Spoken, taking_in: TakingIn, open_files: 
 
 def _speak(spoken: _Spoken, said: Field) -> None:
     """Raises InvalidInput for a field that nobody reads: most often a misspelling."""
+    spoken.behind = said.name[:64]
     request = spoken.request
     if said.name in TEXT_FIELDS:
         setattr(request, said.name, said.value)
@@ -96,6 +99,7 @@ def _speak(spoken: _Spoken, said: Field) -> None:
 
 async def _begin(event: FileBegin, spoken: _Spoken, taking_in: TakingIn, open_files: AsyncExitStack) -> FormFile:
     file = FormFile(event.file_name)
+    spoken.behind = ""
     try:
         valid_request(spoken.request)
         media_type = spoken.media_type or told_type(event.media_type)
@@ -117,6 +121,13 @@ async def _write(file: FormFile, data: bytes) -> None:
         await file.receiving.write(data)
     except UploadTooLarge as error:
         file.error = error
+
+
+def _check_nothing_behind(spoken: _Spoken) -> None:
+    """Raises InvalidInput for a field behind the last file: it would have no effect, which nobody would notice."""
+    if spoken.files and spoken.behind:
+        told = f"The field {spoken.behind!r} stands behind the files: fields come before the files that they speak of."
+        raise InvalidInput(told, field=spoken.behind)
 
 
 def _real(files: list[FormFile]) -> list[FormFile]:

@@ -10,6 +10,7 @@ from serving.interceptors import Context
 if TYPE_CHECKING:
     from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
     from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
+    from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceAsyncStub
     from acervo.rag.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from acervo.rag.v1.search_service_pb2_grpc import SearchServiceAsyncStub
@@ -28,6 +29,7 @@ class RagServer(Protocol):
 
     collections: "CollectionServiceAsyncStub"
     documents: "DocumentServiceAsyncStub"
+    embedding: "EmbeddingServiceAsyncStub"
     ingest: "IngestServiceAsyncStub"
     jobs: "JobServiceAsyncStub"
     search: "SearchServiceAsyncStub"

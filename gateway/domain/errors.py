@@ -37,6 +37,7 @@ class UploadTooLarge(Exhausted):
     """The file is larger than this server takes."""
 
     reason = "UPLOAD_TOO_LARGE"
+    http_code = 413  # 429 would make clients send it again
 
 
 class DiskLow(Exhausted):

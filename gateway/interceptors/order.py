@@ -2,6 +2,7 @@
 
 import grpc
 
+from gateway.interceptors.openai_errors import OpenAiErrors
 from gateway.interceptors.passing_on import statuses_passed_on
 from gateway.interceptors.principal import authenticated
 from serving.interceptors import Around, Checked
@@ -15,6 +16,7 @@ def layers() -> list[grpc.aio.ServerInterceptor]:
         Around(access_logged),
         Around(errors_to_status),
         Around(statuses_passed_on),
+        OpenAiErrors(),
         Around(authenticated),
         Checked(valid_request),
     ]

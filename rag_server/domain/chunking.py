@@ -79,9 +79,7 @@ def split(document: DocumentText, token_offsets: NDArray[np.int32], limits: Chun
 
 
 class _Cutter:
-    def __init__(
-        self, document: DocumentText, sections: list[Section], spans: TokenSpans, limits: ChunkLimits
-    ) -> None:
+    def __init__(self, document: DocumentText, sections: list[Section], spans: TokenSpans, limits: ChunkLimits) -> None:
         self._text = document.text
         self._tables = document.tables
         self._table_starts = [table.char_start for table in document.tables]

@@ -6,6 +6,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_server.domain.explanation import Weights
+
 
 class ModelKind(StrEnum):
     """What sort of model made the vectors."""
@@ -42,13 +44,14 @@ def ranked(chunk_ids: NDArray[np.int64], scores: NDArray[np.floating], limit: in
     return Scored(chunk_ids[order], scores[order].astype(np.float64))
 
 
+def weigh(bm25: NDArray[np.float64], dense_weight: float) -> Weights:
+    """The weights for a query: BM25 counts by the best of its scores (n,), so that it is 1 at the most."""
+    best = float(bm25.max(initial=0.0))
+    return Weights(1 / best if best > 0 else 0.0, dense_weight)
+
+
 def fuse(
-    chunk_ids: NDArray[np.int64],
-    bm25: NDArray[np.float64],
-    cosine: NDArray[np.float64],
-    dense_weight: float,
+    chunk_ids: NDArray[np.int64], bm25: NDArray[np.float64], cosine: NDArray[np.float64], weights: Weights
 ) -> Scored:
-    """Rank by `bm25 / max(bm25) + weight * cosine`: both are the true scores of every chunk, none is missing."""
-    best = bm25.max(initial=0.0)
-    lexical = bm25 / best if best > 0 else np.zeros_like(bm25)
-    return ranked(chunk_ids, lexical + dense_weight * cosine)
+    """Rank by the weighted sum: both are the true scores of every chunk, none is missing."""
+    return ranked(chunk_ids, weights.lexical * bm25 + weights.dense * cosine)

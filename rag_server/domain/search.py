@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rag_server.domain.document import Passage
+from rag_server.domain.explanation import Explanation, HitExplanation
 
 
 class SearchMode(StrEnum):
@@ -20,6 +21,7 @@ class Degradation(StrEnum):
 
     NO_DENSE = "NO_DENSE"  # the query could not be embedded: words only
     NO_LEXICAL = "NO_LEXICAL"  # the word index could not be asked: meaning only
+    NO_PHRASE = "NO_PHRASE"  # no passage has the quoted phrases: their words were looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Query:
     limit: int  # how many hits at the most
     mode: SearchMode = SearchMode.HYBRID
     min_sequence: int = 0  # answer only from an index that has reached this
+    explain: bool = False  # tell how the scores came about
 
     @property
     def normal_text(self) -> str:
@@ -39,11 +42,21 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A word of the query in a passage: code points of its text, the end exclusive."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A passage that was found; the score is comparable within one answer only, higher is better."""
 
     passage: Passage
     score: float
+    marks: tuple[Mark, ...] = ()  # ascending
+    explanation: HitExplanation | None = None  # where it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +67,4 @@ class Answer:
     index_sequence: int
     degraded: tuple[Degradation, ...]
     took_s: float
+    explanation: Explanation | None = None  # where it was asked for

@@ -13,7 +13,6 @@ LOG = logs.get(__name__)
 SWEEP_LEASES_S = 5.0
 SWEEP_FILES_S = 3_600.0
 FILE_GRACE_S = 86_400.0  # a gateway may have stored bytes whose job is still to come
-JOBS_KEPT_S = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,6 @@ class Maintaining:
 
     async def sweep_files(self) -> None:
         """Forget jobs that ended long ago and files that nothing refers to."""
-        forgotten = await self.jobs.prune(time.time() - JOBS_KEPT_S)
+        forgotten = await self.jobs.prune(time.time())
         removed = await asyncio.to_thread(self.blobs.sweep, self.references.wanted, FILE_GRACE_S)
         LOG.info("swept", jobs=forgotten, files=removed)

@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.domain.errors import IndexBehind
+from rag_server.domain.explanation import Explanation, Stage
 from rag_server.domain.ranking import Scored
 from rag_server.domain.search import Answer, Degradation, Hit, Query, SearchMode
+from rag_server.domain.wording import without_phrases, wording_of
 from rag_server.index_ports import Indexes
 from rag_server.ports import ChangeLog, Embedder
-from rag_server.use_cases.retrieving import Question, WordsFailed
+from rag_server.use_cases.explaining import explain_hits
+from rag_server.use_cases.retrieving import Candidates, Question, WordsFailed
+from rag_server.use_cases.timing import StageClock
 from serving import logs
 
 BEHIND_WAIT_S = 10.0
@@ -48,57 +52,94 @@ class Searching:
         return replace(answer, took_s=time.perf_counter() - started_s)
 
     def _answer(self, query: Query) -> Answer:
-        question, degraded = self._question(query)
+        clock = StageClock()
+        question, degraded = self._question(query, clock)
         try:
-            hits = self._hits(question, query.limit)
+            found = self._found(question, query.limit)
+            if not found.hits and question.by_words and question.wording.phrases:
+                found, degraded = self._without_phrases(question, query), (*degraded, Degradation.NO_PHRASE)
         except WordsFailed:
-            vector = question.vector if question.vector is not None else self._embedded(question.text)
+            vector = question.vector if question.vector is not None else self._embedded(question.wording.text, clock)
             if vector is None:
                 raise
             _log.exception("word_index_failed")
-            hits = self._hits(replace(question, by_words=False, vector=vector), query.limit)
+            found = self._found(replace(question, by_words=False, vector=vector), query.limit)
             degraded = (Degradation.NO_LEXICAL,)
-        return Answer(hits, question.state.sequence, degraded, 0.0)
+        hits = _marked(found)
+        if not query.explain:
+            return Answer(hits, question.state.sequence, degraded, 0.0)
+        with clock.measuring(Stage.EXPLAIN):
+            hits = explain_hits(found.question, found.candidates, hits)
+        explanation = Explanation(found.candidates.weights, self.embedder.fingerprint, clock.times())
+        return Answer(hits, question.state.sequence, degraded, 0.0, explanation)
 
-    def _question(self, query: Query) -> tuple[Question, tuple[Degradation, ...]]:
-        text, mode = query.normal_text, query.mode
+    def _question(self, query: Query, clock: StageClock) -> tuple[Question, tuple[Degradation, ...]]:
+        wording, mode = wording_of(query.normal_text), query.mode
         degraded: tuple[Degradation, ...] = ()
         vector = None
         if mode is not SearchMode.LEXICAL:
             try:
-                vector = self._embedded(text)
+                vector = self._embedded(wording.text, clock)
             except Exception:  # noqa: BLE001 - whatever the model raises: words only are better than no answer
                 _log.exception("query_not_embedded")
                 mode, degraded = SearchMode.LEXICAL, (Degradation.NO_DENSE,)
         by_words = mode is not SearchMode.DENSE
         state = self.indexes.current()
-        return Question(state, query.collection, text, by_words, vector, self.dense_weight), degraded
+        return Question(state, query.collection, wording, by_words, vector, self.dense_weight, clock), degraded
 
-    def _embedded(self, text: str) -> NDArray[np.float32] | None:
+    def _embedded(self, text: str, clock: StageClock) -> NDArray[np.float32] | None:
         """None where the text has no token that the model knows."""
-        vector = self.embedder.embed_query(text)
+        with clock.measuring(Stage.EMBED):
+            vector = self.embedder.embed_query(text)
         return vector if vector.any() else None
 
-    def _hits(self, question: Question, limit: int) -> tuple[Hit, ...]:
+    def _without_phrases(self, question: Question, query: Query) -> "_Found":
+        wording = wording_of(without_phrases(query.normal_text))
+        return self._found(replace(question, wording=wording), query.limit)
+
+    def _found(self, question: Question, limit: int) -> "_Found":
         """The best that stand; one search is enough unless many of the candidates are gone."""
         depth, wanted = max(CANDIDATES, limit), limit
         while True:
-            candidates, every = question.candidates(depth, wanted)
-            hits = self._standing(candidates, question.collection, limit)
-            if len(hits) >= limit or every:
-                return hits
+            candidates = question.candidates(depth, wanted)
+            hits = self._standing(candidates.ranked, question, limit)
+            if len(hits) >= limit or candidates.every:
+                return _Found(question, candidates, hits)
             depth, wanted = depth * MORE, depth
 
-    def _standing(self, candidates: Scored, collection: str, limit: int) -> tuple[Hit, ...]:
+    def _standing(self, candidates: Scored, question: Question, limit: int) -> tuple[Hit, ...]:
         hits: list[Hit] = []
         taken = 0
         while len(hits) < limit and taken < len(candidates):
             portion = slice(taken, taken + limit - len(hits))
             taken = portion.stop
             chunk_ids = candidates.chunk_ids[portion].tolist()
-            passages = self.log.passages(chunk_ids)
+            with question.clock.measuring(Stage.LOAD):
+                passages = self.log.passages(chunk_ids)
             for chunk_id, score in zip(chunk_ids, candidates.scores[portion].tolist(), strict=True):
                 passage = passages.get(chunk_id)
-                if passage is not None and passage.collection == collection:
+                if passage is not None and passage.collection == question.collection:
                     hits.append(Hit(passage, score))
         return tuple(hits)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What a question found."""
+
+    question: Question
+    candidates: Candidates
+    hits: tuple[Hit, ...]
+
+
+def _marked(found: _Found) -> tuple[Hit, ...]:
+    """The hits with the words of the query marked, whatever they were found by."""
+    question = found.question
+    passages = [hit.passage.text for hit in found.hits]
+    with question.clock.measuring(Stage.HIGHLIGHT):
+        try:
+            marks = question.state.words.marks_in(question.wording, passages)
+        except Exception:  # noqa: BLE001 - the word index may be at fault: an answer without marks is one
+            _log.exception("passages_not_marked")
+            return found.hits
+    return tuple(replace(hit, marks=each) for hit, each in zip(found.hits, marks, strict=True))

@@ -11,7 +11,7 @@ from rag_server.domain.invariant import Invariant
 from rag_server.index_ports import Indexes, IndexState
 from rag_server.ports import ChangeLog
 
-TITLE = "the chunks in both indexes are those that may be found in the store"
+TITLE = "The chunks in both indexes are those that may be found in the store."
 CATCH_UP_S = 30.0
 SAMPLED_CHANGES = 50
 TOLD_FAULTS = 20

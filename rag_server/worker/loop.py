@@ -77,10 +77,9 @@ class Worker:
             outcome = await self._attempt(claim, stop)
         except LeaseLost:
             outcome = "lease lost"
-        finally:
-            trace.CURRENT.reset(token)
-        self.wakeups.notify("jobs")
         LOG.info("job ends", job=order.job_id, outcome=outcome, seconds=round(time.monotonic() - begin, 3))
+        trace.CURRENT.reset(token)
+        self.wakeups.notify("jobs")
 
     async def _attempt(self, claim: Claim, stop: asyncio.Event) -> str:
         try:

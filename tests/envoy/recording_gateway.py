@@ -86,6 +86,9 @@ class Upload(upload_service_pb2_grpc.UploadServiceServicer):
         call = self._gateway.begin("Upload", context)
         async for request in request_iterator:
             call.requests.append(request)
+        if call.requests[0].file_name == "too-large":
+            trailing = (("x-http-error-code", "413"),)
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "The file is too large.", trailing)
         await context.send_initial_metadata((("x-http-code", "202"),))
         return upload_service_pb2.UploadResponse(job_id=JOB.removeprefix("jobs/"), status="QUEUED")
 

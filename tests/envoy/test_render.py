@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from acervo.gateway.v1 import edge_service_pb2, event_service_pb2, upload_service_pb2
-from acervo.rag.v1 import error_reason_pb2, job_service_pb2
+from acervo.gateway.v1 import edge_service_pb2, event_service_pb2, openai_service_pb2, upload_service_pb2
+from acervo.rag.v1 import embedding_service_pb2, error_reason_pb2, job_service_pb2
 from tests.envoy.conftest import ENVOY, ROOT, render
 
 LOCAL = ["--listen", "127.0.0.1:8080", "--admin", "127.0.0.1:8083", "--gateway", "127.0.0.1:50050"]
@@ -37,7 +37,8 @@ def test_every_service_of_the_contracts_is_transcoded_and_every_rpc_has_its_rout
         item["typed_config"]["services"] for item in connections["http_filters"] if "transcoder" in item["name"]
     )
     paths = {route["match"].get("path") for route in routes(LOCAL)}
-    for module in (edge_service_pb2, event_service_pb2, upload_service_pb2, job_service_pb2):
+    modules = (edge_service_pb2, event_service_pb2, upload_service_pb2, openai_service_pb2, job_service_pb2)
+    for module in (*modules, embedding_service_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             assert service.full_name in services
             assert {f"/{service.full_name}/{method.name}" for method in service.methods} <= paths
@@ -64,9 +65,11 @@ def test_the_admin_interface_is_refused_outside_of_loopback() -> None:
 def test_every_reason_that_the_edge_gives_is_in_the_contract() -> None:
     mappers = connection_manager(LOCAL)["local_reply_config"]["mappers"]
     bodies = [mapper["body_format_override"].get("json_format") for mapper in mappers]
-    reasons = {body["details"][0]["reason"] for body in bodies if body}
+    reasons = {body["details"][0]["reason"] for body in bodies if body and "details" in body}
+    told = {body["error"]["code"].upper() for body in bodies if body and "error" in body}  # on OpenAI's paths
     contract = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118
     assert len(reasons) > 5
+    assert told == reasons
     assert reasons <= contract
 
 

@@ -30,6 +30,12 @@ async def test_a_raw_body_arrives_in_pieces_and_is_answered_202(
     assert call.requests[0].body.content_type == "application/pdf"
 
 
+async def test_an_error_may_name_its_own_http_status(client: httpx.AsyncClient) -> None:
+    response = await client.post(f"{PATH}?file_name=too-large", content=b"x")
+    assert (response.status_code, response.json()["code"]) == (413, 8)
+    assert "x-http-error-code" not in response.headers
+
+
 async def test_the_query_fills_the_first_piece(client: httpx.AsyncClient, gateway: RecordingGateway) -> None:
     await client.post(f"{PATH}?file_name=rela%C3%A7%C3%A3o+final.txt&tags=a&tags=b&priority=3", content=b"x" * 3 * MIB)
     first, *others = gateway.calls["Upload"].requests

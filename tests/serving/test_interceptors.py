@@ -154,7 +154,7 @@ async def test_the_request_is_known_by_the_id_and_trace_of_its_caller(channel: g
 
 
 async def test_a_request_that_breaks_a_rule_names_its_field(channel: grpc.aio.Channel) -> None:
-    error = await failure(SearchServiceStub(channel).Search(search_service_pb2.SearchRequest(query="x", limit=101)))
+    error = await failure(SearchServiceStub(channel).Search(search_service_pb2.SearchRequest(query="x", limit=-1)))
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert details(error)["BadRequest"].field_violations[0].field == "limit"  # type: ignore[attr-defined]
 

@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceStub
 from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceStub
+from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceStub
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
@@ -50,6 +51,7 @@ class RagClient:
         self._closed.set()
         self.collections = CollectionServiceStub(self._channel)
         self.documents = DocumentServiceStub(self._channel)
+        self.embedding = EmbeddingServiceStub(self._channel)
         self.ingest = IngestServiceStub(self._channel)
         self.jobs = JobServiceStub(self._channel)
         self.search = SearchServiceStub(self._channel)

@@ -5,7 +5,7 @@ Fields that are not known are ignored; `null` is the same as nothing.
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from acervo.rag.v1 import embedding_service_pb2 as pb
 from serving.errors import InvalidInput
@@ -19,6 +19,7 @@ TOKENS_REFUSED = (
 )
 
 Fields = dict[str, Any]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,14 @@ def _text(fields: Fields, name: str) -> str:
 
 def _unicode(text: str, field: str) -> str:
     # JSON can escape one half of a pair of surrogates, which is no character and which protobuf does not take.
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidInput(f"{field} holds half of a surrogate pair.", field=field)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{field} holds half of a surrogate pair.", field=field) from None
     return text
 
 
-def _choice[Value](fields: Fields, name: str, values: dict[str, Value]) -> Value:
+def _choice(fields: Fields, name: str, values: dict[str, Value]) -> Value:
     given = _text(fields, name)
     if given not in values:
         known = ", ".join(value for value in values if value)

@@ -5,14 +5,12 @@ from typing import Any
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
+from gateway.api.openapi.bodies import ANSWERED, ASKED, ERRORS, JSON
 from gateway.api.openapi.contracts import Binding, Contracts
 from gateway.api.openapi.schemas import Schemas
 
 STATUS = ".google.rpc.Status"
 VARIABLE = re.compile(r"\{([a-z_]+)(?:=([^}]*))?\}")
-JSON = "application/json"
-# What a descriptor cannot say: the content of bodies that are no messages.
-ANSWER_TYPES = {"StreamJobEvents": "text/event-stream", "GetOpenApi": JSON}
 ANSWER_CODES = {"Upload": "202"}
 MORE_CODES = {"GetReadiness": "503"}
 HEADERS = {
@@ -73,6 +71,9 @@ class Operations:
     def _body(self, binding: Binding) -> dict[str, Any]:
         if binding.method.name == "Upload":
             return {"required": True, "content": self._upload_bodies(binding)}
+        asked = ASKED.get((binding.service, binding.method.name))
+        if asked is not None:
+            return {"required": True, "content": {JSON: {"schema": asked}}}
         if binding.rule.body != "*":
             return {}
         bound = {found[1] for found in VARIABLE.finditer(getattr(binding.rule, self.path(binding)[1]))}
@@ -94,7 +95,7 @@ class Operations:
         answer = {"description": "The answer.", "content": self._answer(binding)}
         failure = {
             "description": "The call failed.",
-            "content": {JSON: {"schema": self._schemas.reference(STATUS)}},
+            "content": {JSON: {"schema": ERRORS.get(binding.service) or self._schemas.reference(STATUS)}},
         }
         codes = [ANSWER_CODES.get(name, "200"), *([MORE_CODES[name]] if name in MORE_CODES else [])]
         return {**dict.fromkeys(codes, answer), "default": failure}
@@ -102,8 +103,8 @@ class Operations:
     def _answer(self, binding: Binding) -> dict[str, Any]:
         if not binding.rule.response_body:
             return {JSON: {"schema": self._schemas.reference(binding.method.output_type)}}
-        content_type = ANSWER_TYPES[binding.method.name]
-        return {content_type: {"schema": {"type": "object"} if content_type == JSON else {"type": "string"}}}
+        content_type, schema = ANSWERED[binding.service, binding.method.name]
+        return {content_type: {"schema": schema}}
 
 
 def _spread(variable: re.Match[str]) -> str:

@@ -131,6 +131,12 @@ async def test_a_form_of_several_files_makes_a_job_of_each(world: World) -> None
     await eventually(lambda: len(world.rag_server.taken) == 2)
 
 
+async def test_a_field_behind_the_files_is_refused_since_it_would_have_no_effect(world: World) -> None:
+    call = world.uploads.Upload(pieces(form(("f", "a.txt", b"a"), ("collection", None, b"notes"))))
+    assert await refused(call) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+    assert (world.blobs(), world.incoming()) == ([], [])
+
+
 async def test_each_file_of_a_form_has_its_own_outcome(world: World) -> None:
     body = form(("f", "..", b"nameless"), ("f", "big", b"x" * 10_000_001), ("f", "good.txt", b"good"))
     response = await world.uploads.Upload(pieces(body))

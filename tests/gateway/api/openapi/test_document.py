@@ -55,11 +55,28 @@ def test_comments_and_rules_of_the_contracts_are_told(document: Any) -> None:
     assert query["required"]
 
 
-def test_errors_have_a_schema(document: Any) -> None:
-    for path in document["paths"].values():
+def test_errors_have_a_schema_and_on_openai_s_paths_openai_s(document: Any) -> None:
+    for name, path in document["paths"].items():
         for operation in path.values():
             schema = operation["responses"]["default"]["content"]["application/json"]["schema"]
-            assert schema == {"$ref": "#/components/schemas/google.rpc.Status"}
+            if name.startswith("/v1/"):
+                assert schema["required"] == ["error"]
+            else:
+                assert schema == {"$ref": "#/components/schemas/google.rpc.Status"}
+
+
+def test_bodies_that_are_no_messages_are_described(document: Any) -> None:
+    create = document["paths"]["/v1/embeddings"]["post"]
+    asked = create["requestBody"]["content"]["application/json"]["schema"]
+    assert (asked["required"], asked["properties"]["encoding_format"]["enum"]) == (["input"], ["float", "base64"])
+    assert create["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["data"]["type"] == "array"
+    assert set(document["paths"]) >= {
+        "/v1/rerank",
+        "/v1/models",
+        "/api/v1/embeddings",
+        "/api/v1/rerank",
+        "/api/v1/models",
+    }
 
 
 def test_it_is_made_anew_alike() -> None:

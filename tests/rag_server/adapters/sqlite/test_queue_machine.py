@@ -24,15 +24,10 @@ from serving.errors import ServiceError
 from storage.migrations import upgrade
 from storage.sqlite import Database
 from tests.contracts.ingesting import LEASE_S, found_texts, order, staged_chunks, summary
-from tests.fakes.store_ports import (
-    DIMENSIONS,
-    MIGRATIONS,
-    PIPELINE,
-    StorePorts,
-    memory_ports,
-    sqlite_ports,
-)
+from tests.fakes.store_ports import DIMENSIONS, MIGRATIONS, PIPELINE, StorePorts, memory_ports, sqlite_ports
 
+# Nothing here rests on the disk, and a folder in memory spares a thousand waits for it.
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of its own is made in it
 TEMPLATE = Path(tempfile.mkdtemp()) / "rag_server.db"
 CORRUPT = Failure(FailureReason.CORRUPT)
 # Few, so that jobs meet.
@@ -46,7 +41,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         upgrade(TEMPLATE, MIGRATIONS)
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         path = Path(self.folder.name) / "rag_server.db"
         shutil.copy(TEMPLATE, path)
         self.loop = asyncio.new_event_loop()
@@ -292,7 +287,7 @@ def _comparable(outcome: Any) -> Any:
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,

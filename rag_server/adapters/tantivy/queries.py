@@ -1,0 +1,117 @@
+"""From the wording of a query to what the engine is asked. Built from objects, never parsed."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tantivy import Occur, Query, Schema, Searcher
+
+from rag_server.adapters.tantivy import analysis
+from rag_server.adapters.tantivy import schema as fields
+from rag_server.adapters.tantivy.analysis import Word, references_of, words_of
+from rag_server.domain.wording import Wording
+
+# A term counts by its best field, and the others add this much: measured on scifact and faquad.
+TIE_BREAKER = 0.3
+# The rarest of a pasted page say what it is about.
+MOST_WORDS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of a query with a score of its own; the scores of all clauses together are the score of a passage."""
+
+    label: str  # for people
+    query: Query
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queries:
+    """Makes queries for one state of the index."""
+
+    searcher: Searcher
+    schema: Schema
+
+    def scoring(self, wording: Wording) -> list[Clause]:
+        """What gives passages their scores; nothing where the wording has no word."""
+        words = words_of(wording.text)
+        return [
+            *(Clause(word.folded[0], self._any_form(word)) for word in self._rarest(telling(words))),
+            *self._references(wording.text),
+            *self._numbered(words),
+            *(Clause(f'"{phrase}"', query) for phrase, query in self._phrases(wording.phrases)),
+            *self._beginnings(wording.prefixes),
+        ]
+
+    def conditions(self, wording: Wording) -> list[tuple[Occur, Query]]:
+        """What passages must meet; they add nothing to a score."""
+        required = ((Occur.Must, query) for _, query in self._phrases(wording.phrases))
+        excluded = ((Occur.MustNot, query) for query in map(self._anything_of, wording.excluded) if query is not None)
+        return [(occur, Query.const_score_query(query, 0.0)) for occur, query in (*required, *excluded)]
+
+    def term(self, field: str, value: str) -> Query:
+        """What has this very term."""
+        return Query.term_query(self.schema, field, value, "freq")
+
+    def _rarest(self, words: Sequence[Word]) -> Sequence[Word]:
+        if len(words) <= MOST_WORDS:
+            return words
+        counts = {word: self.searcher.doc_freq(fields.FOLDED, word.folded[0]) for word in words}
+        # A word that no chunk has says nothing.
+        return sorted(words, key=lambda word: counts[word] or self.searcher.num_docs)[:MOST_WORDS]
+
+    def _any_form(self, word: Word) -> Query:
+        forms = (
+            [self.term(fields.FOLDED, form) for form in word.folded]
+            + [self.term(fields.PORTUGUESE, form) for form in word.portuguese]
+            + [self.term(fields.ENGLISH, form) for form in word.english]
+        )
+        return Query.disjunction_max_query(forms, TIE_BREAKER)
+
+    def _references(self, text: str) -> Iterator[Clause]:
+        """Numbers and codes of several parts, such as 13.709/2018: their parts stand together."""
+        for reference in references_of(text)[:MOST_WORDS]:
+            yield Clause(" ".join(reference.parts), self._phrase(reference.parts))
+
+    def _numbered(self, words: Sequence[Word]) -> Iterator[Clause]:
+        """`art. 5` and `type 2`: a word and the number behind it stand together."""
+        for word, number in pairwise(words[: MOST_WORDS + 1]):
+            # The last form of an ordinal is its number.
+            parts = (word.folded[0], number.folded[-1])
+            if parts[0][0].isalpha() and parts[1][0].isdigit():
+                yield Clause(" ".join(parts), self._phrase(parts))
+
+    def _phrases(self, phrases: Sequence[str]) -> Iterator[tuple[str, Query]]:
+        for phrase in phrases:
+            parts = analysis.FOLDED.analyze(analysis.prepared(phrase))
+            if parts:
+                yield phrase, self._phrase(parts)
+
+    def _beginnings(self, prefixes: Sequence[str]) -> Iterator[Clause]:
+        """Words that begin so, all alike: as rare as all of them together."""
+        for prefix in prefixes:
+            folded = "".join(analysis.FOLDED.analyze(analysis.prepared(prefix)))
+            if folded:
+                query = Query.regex_query(self.schema, fields.FOLDED, f"{re.escape(folded)}.*")
+                count = self.searcher.search(query, 1).count or 0
+                rarity = math.log(1 + (self.searcher.num_docs - count + 0.5) / (count + 0.5))
+                yield Clause(f"{folded}*", Query.const_score_query(query, rarity))
+
+    def _anything_of(self, excluded: str) -> Query | None:
+        """What has the phrase, or the word in any form; None where there is no word in it."""
+        words = words_of(excluded)
+        if len(words) == 1:
+            return self._any_form(words[0])
+        return self._phrase(analysis.FOLDED.analyze(analysis.prepared(excluded))) if words else None
+
+    def _phrase(self, parts: Sequence[str]) -> Query:
+        if len(parts) == 1:
+            return self.term(fields.FOLDED, parts[0])
+        return Query.phrase_query(self.schema, fields.FOLDED, list(parts))
+
+
+def telling(words: Sequence[Word]) -> tuple[Word, ...]:
+    """The words that are no stop words; all of them where there are no others."""
+    return tuple(word for word in words if word.telling) or tuple(words)
