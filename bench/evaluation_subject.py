@@ -114,12 +114,10 @@ _PASSING = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAI
 def as_page(document: CorpusDocument) -> bytes:
     """The document as a web page: what is a title in the set is one there, and a line is a paragraph."""
     title = html.escape(document.title.strip())
-    head = f"<title>{title}</title>" if title else ""
-    heading = f"<h1>{title}</h1>" if title else ""
+    head, heading = (f"<title>{title}</title>", f"<h1>{title}</h1>") if title else ("", "")
     paragraphs = "".join(f"<p>{html.escape(line)}</p>\n" for line in document.text.splitlines() if line.strip())
-    return f'<!doctype html><html><head><meta charset="utf-8">{head}</head><body>{heading}\n{paragraphs}</body></html>'.encode(
-        "utf-8", "replace"
-    )
+    page = f'<!doctype html>\n<meta charset="utf-8">{head}\n<body>{heading}\n{paragraphs}</body>'
+    return page.encode("utf-8", "replace")
 
 
 def _messages(number: int, document: CorpusDocument) -> Iterator[IngestRequest]:

@@ -6,8 +6,10 @@ STABLE_S = 5.0  # who ran this long did not die of being started
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 10.0
 MOST_REFUSALS = 5
-# By these a program says that its settings cannot be used: of usage errors, and of sysexits' EX_CONFIG.
-SETTINGS_STATUSES = (2, 78)
+# EX_CONFIG of sysexits: by this a program says that its settings cannot be used.
+SETTINGS_STATUS = 78
+# What it needs is in use, by a process that may be about to end.
+IN_USE_STATUS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def after_death(history: History, death: Death) -> tuple[History, Restart | Give
     quick_deaths = history.quick_deaths + 1 if death.ran_s < STABLE_S else 0
     refusals = history.refusals + 1 if _is_refusal(death) else 0
     new = History(quick_deaths, refusals)
-    if refusals >= MOST_REFUSALS:
+    if refusals >= MOST_REFUSALS or death.status == SETTINGS_STATUS:
         return new, GiveUp()
     if quick_deaths <= 1:
         return new, Restart(0.0)
@@ -54,4 +56,4 @@ def after_death(history: History, death: Death) -> tuple[History, Restart | Give
 def _is_refusal(death: Death) -> bool:
     # A program that has worked before is worth starting for as long as it takes: its disk may be full for an hour.
     # One that never has, or whose settings are wrong, will not get better by itself. A signal is nobody's refusal.
-    return death.status in SETTINGS_STATUSES or (death.status > 0 and not death.ever_ready)
+    return death.status == IN_USE_STATUS or (death.status > 0 and not death.ever_ready)

@@ -4,7 +4,7 @@
 function envoy_on_response(response)
   local headers = response:headers()
   local succeeded = (headers:get("grpc-status") or "0") == "0"
-  local code = headers:get(succeeded and "x-http-code" or "x-http-error-code")
+  local code = headers:get("x-http-error-code") or (succeeded and headers:get("x-http-code") or nil)
   headers:remove("x-http-code")
   headers:remove("x-http-error-code")
   if string.sub(headers:get("content-type") or "", 1, 16) == "application/grpc" then

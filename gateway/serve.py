@@ -16,11 +16,10 @@ from serving.server import DRAIN_S, GRACE_S
 from serving.signals import stop_requested
 
 LOG = logs.get(__name__)
-UNUSABLE_STATUS = 2
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT. The exit status is 2 where a setting cannot be used."""
+    """Serve until SIGTERM or SIGINT. The exit status is 78 where a setting cannot be used."""
     try:
         settings = environment.read(os.environ)
         logs.configure("gateway", settings.log_level)
@@ -28,7 +27,7 @@ def main() -> int:
         uvloop.run(_serve(settings))
     except Unusable as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the operator, who may not have a log yet
-        return UNUSABLE_STATUS
+        return error.exit_status
     return 0
 
 

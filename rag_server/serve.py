@@ -14,7 +14,7 @@ from serving.signals import stop_requested
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT. Exit status 2: a setting, the model or the store cannot be used."""
+    """Serve until SIGTERM or SIGINT. Exit status 78: a setting, the model or the store cannot be used."""
     return run("serve", _run)
 
 

@@ -9,7 +9,7 @@ from serving.signals import stop_requested
 
 
 def main() -> int:
-    """Work until SIGTERM or SIGINT. Exit status 2: a setting, the model or the store cannot be used."""
+    """Work until SIGTERM or SIGINT. Exit status 78: a setting, the model or the store cannot be used."""
     return run("work", _run)
 
 

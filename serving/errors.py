@@ -18,6 +18,15 @@ from typing import ClassVar
 class Unusable(Exception):
     """The program cannot run with what it was given: an operator has to mend it. The message says what to do."""
 
+    exit_status: ClassVar[int] = 78
+    """EX_CONFIG of sysexits: starting again does not help."""
+
+
+class InUse(Unusable):
+    """Another process has what this one needs, perhaps only for a moment."""
+
+    exit_status = 2
+
 
 class ServiceError(Exception):
     """The call failed."""

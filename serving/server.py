@@ -9,7 +9,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from serving import logs
-from serving.errors import Unusable
+from serving.errors import InUse
 
 LOG = logs.get(__name__)
 DRAIN_S = 2.0  # load balancers look once a second
@@ -30,7 +30,7 @@ OPTIONS = (
 )
 
 
-class PortTaken(Unusable):
+class PortTaken(InUse):
     """The address cannot be listened on."""
 
 

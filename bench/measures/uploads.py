@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from bench.subject import Subject
 
 UPLOADS = 100
 WEIGHT_BYTES = 5_000_000
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 64 * 1024
+SEND_BUFFER_BYTES = 64 * 1024
 ANSWERED_S = 2.0
 DEADLINE_S = 120.0
 KILL_AFTER = 30  # answers
@@ -65,9 +67,9 @@ async def _all_at_once(
         nonlocal answered
         pieces = list(pdf_pieces([f"Documento número {number} da remessa {collection}."], weight))
         async with asyncio.timeout(DEADLINE_S):
-            reader, writer = await asyncio.open_connection(host, int(port))
-            await begun.wait()
+            reader, writer = await asyncio.open_connection(sock=await _connected(host, int(port)))
             writer.transport.set_write_buffer_limits(high=0)  # drain: until the kernel has it all
+            await begun.wait()
             writer.write(_head(host, collection, number, sum(map(len, pieces))))
             for piece in pieces:
                 for start in range(0, len(piece), PIECE_BYTES):
@@ -82,6 +84,15 @@ async def _all_at_once(
         return Sent(int(head.split()[1]), _job_id(head), answer_s)
 
     return await asyncio.gather(*(upload(number) for number in range(UPLOADS)))
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """A connection that keeps little to itself: what it calls sent has left, as it would on a network."""
+    connection = socket.socket()
+    connection.setblocking(False)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    await asyncio.get_running_loop().sock_connect(connection, (host, port))
+    return connection
 
 
 def _head(host: str, collection: str, number: int, size_bytes: int) -> bytes:

@@ -2,15 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 
 import uvloop
 
 from rag_server.settings import Settings, read
 from serving import logs
 from serving.errors import Unusable
-
-EXIT_UNUSABLE = 2
 
 
 def run(program: str, work: Callable[[Settings], Coroutine[None, None, None]]) -> int:
@@ -21,7 +19,16 @@ def run(program: str, work: Callable[[Settings], Coroutine[None, None, None]]) -
         logs.configure(program, settings.log_level)
         uvloop.run(work(settings))
     except* Unusable as group:
-        for error in group.exceptions:
+        for error in _each(group):
             sys.stderr.write(f"acervo {program}: {error}\n")
-        status = EXIT_UNUSABLE
+            status = error.exit_status
     return status
+
+
+def _each(group: ExceptionGroup[Unusable]) -> Iterator[Unusable]:
+    """What is in a group, however deep."""
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _each(error)
+        else:
+            yield error

@@ -10,6 +10,7 @@ from rag_server.adapters.fastembed.models import ModelFolder
 from rag_server.adapters.fastembed.reranker import FastembedReranker
 from rag_server.api.embedding import EmbeddingApi
 from rag_server.domain.model import ModelUse, ServedModel, TextKind
+from rag_server.model_ports import Reranker
 from rag_server.settings import Settings
 from rag_server.use_cases.embedding import Embedding
 from rag_server.use_cases.reranking import Reranking
@@ -24,9 +25,7 @@ def open_reranker(settings: Settings) -> FastembedReranker | None:
 
 
 @contextmanager
-def lending(
-    model: ModelFolder, embedder: FastembedEmbedder, reranker: FastembedReranker | None
-) -> Iterator[EmbeddingApi]:
+def lending(model: ModelFolder, embedder: FastembedEmbedder, reranker: Reranker | None) -> Iterator[EmbeddingApi]:
     """The service, until the block ends. It has a thread apart from those of searches."""
     served = ServedModel(
         name=model.name,

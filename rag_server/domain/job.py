@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from rag_server.domain.failure import Failure, FailureReason
 
@@ -146,3 +147,8 @@ class Claim:
 def retry_delay_s(attempt: int, jitter: float) -> float:
     """How long to wait before the next attempt: 1, 2, 4 … 300 s, times 0.5 to 1 (`jitter` is from 0 to 1)."""
     return min(300.0, 2.0 ** (attempt - 1)) * (0.5 + jitter / 2)
+
+
+def accept_time(job_id: str) -> float:
+    """When the job was promised, in seconds since the epoch: a UUIDv7 begins with the milliseconds (RFC 9562, 5.7)."""
+    return (UUID(job_id).int >> 80) / 1000

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from rag_server.domain.errors import BlobNotFound, DiskLow, UploadTooLarge
-from rag_server.domain.job import Job, Order
+from rag_server.domain.job import Job, Order, accept_time
 from rag_server.ports import Blobs, Jobs, Wakeups
 from storage.blobs import Blob
 
@@ -39,6 +39,7 @@ class Admitting:
         blob = Blob(order.sha256, order.size_bytes)
         if not await asyncio.to_thread(self.blobs.has, blob):
             raise BlobNotFound(name=order.sha256)
-        job = await self.jobs.admit(order, time.time())
+        # A gateway may have accepted the document long before this server could be reached.
+        job = await self.jobs.admit(order, min(time.time(), accept_time(order.job_id)))
         self.wakeups.notify("queue")
         return job

@@ -18,7 +18,7 @@ from rag_server.views.manifest import (
     write_durably,
 )
 from serving import logs
-from serving.errors import Unusable
+from serving.errors import InUse
 from serving.failpoint import failpoint
 from storage.blobs import sync_folder
 
@@ -30,7 +30,7 @@ _UNFINISHED = ".tmp-"
 _log = logs.get(__name__)
 
 
-class ViewsInUse(Unusable):
+class ViewsInUse(InUse):
     """Another server uses this folder of views."""
 
 

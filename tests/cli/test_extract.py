@@ -50,7 +50,7 @@ def test_the_exit_status_is_1_where_nothing_was_extracted(tmp_path: Path, as_jso
 
 def test_what_steers_a_terminal_is_not_printed(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    path.write_text("harmless \x1b[31mred\x07 text\n" * 10, encoding="utf-8")
+    path.write_text("harmless text \x1b[31mred\x07 text\n" + "more text\n" * 100, encoding="utf-8")
     status, out, _ = extract(str(path), "--full")
     assert status == 0
     assert "\x1b" not in out

@@ -91,7 +91,7 @@ async def test_a_setting_that_cannot_be_used_ends_it_with_a_sentence(tmp_path: P
         stderr=asyncio.subprocess.PIPE,
     )
     _, told = await process.communicate()
-    assert process.returncode == 2
+    assert process.returncode == 78
     assert told.decode().startswith(name)
     assert told.decode().count("\n") == 1
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from rag_server.adapters.fastembed.cross_encoders import resolve_reranker
 from rag_server.adapters.fastembed.embedder import FastembedEmbedder
 from rag_server.adapters.fastembed.models import BUNDLED_FOLDER, resolve
+from rag_server.adapters.fastembed.reranker import FastembedReranker
 from tests.fakes.model_hub import Mood, model_hub
+from tests.rag_server.adapters.fastembed.cross_encoder import make_cross_encoder
 
 # A static model of 256 dimensions, as the bundled one is: its files can stand in for it.
 NAME = "minishlab/potion-base-8M"
@@ -78,6 +81,15 @@ def test_a_model_that_is_not_what_its_name_says_is_not_taken(tmp_path: Path) -> 
     assert done.returncode == 1
     assert "makes vectors of 256 dimensions" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reranker_is_pulled_by_its_name_too(tmp_path: Path) -> None:
+    name = "Xenova/ms-marco-MiniLM-L-6-v2"
+    with model_hub(name, make_cross_encoder(tmp_path / "hub")) as hub:
+        done = pull(name, "--into", str(tmp_path / "models"), hub=hub)
+    assert (done.returncode, done.stderr) == (0, "")
+    reranker = FastembedReranker(resolve_reranker(name, tmp_path / "models"), threads=1)
+    assert (reranker.name, reranker.score("lei", ["a", "b"]).shape) == (name, (2,))
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rag_server.domain.health import WorkerState
-from serving.errors import Unusable
+from serving.errors import InUse
 
 TAKE_TRIES = 20
 TAKE_PAUSE_S = 0.05
 
 
-class SlotTaken(Unusable):
+class SlotTaken(InUse):
     """Another worker process holds this slot."""
 
 

@@ -88,6 +88,4 @@ class TantivyWords:
 
 def _within(query: Query, condition: Query, *more: tuple[Occur, Query]) -> Query:
     """The same scores, of what meets the conditions only."""
-    return Query.boolean_query(
-        [(Occur.Must, query), (Occur.Must, Query.const_score_query(condition, 0.0)), *more]
-    )
+    return Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(condition, 0.0)), *more])

@@ -6,9 +6,12 @@ from rag_server.domain.pace import TURN_S, Pace
 
 
 @given(
-    st.floats(1, 1e7), st.lists(st.integers(1, 10_000), min_size=1, max_size=50).map(lambda costs: np.array(costs, "i8"))
+    st.floats(1, 1e7),
+    st.lists(st.integers(1, 10_000), min_size=1, max_size=50).map(lambda costs: np.array(costs, "i8")),
 )
-def test_a_share_fits_into_a_turn_unless_it_is_one_piece(units_per_s: float, costs: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> None:
+def test_a_share_fits_into_a_turn_unless_it_is_one_piece(
+    units_per_s: float, costs: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+) -> None:
     share = Pace(units_per_s).share(costs)
     assert 1 <= share <= len(costs)
     assert share == 1 or costs[:share].sum() <= units_per_s * TURN_S

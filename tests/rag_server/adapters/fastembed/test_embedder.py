@@ -89,6 +89,13 @@ def test_the_fingerprint_changes_with_the_prefixes(bundled: FastembedEmbedder, t
     assert np.allclose(prefixed.embed_query("gato"), bundled.embed_query("query: gato"), atol=1e-6)
 
 
+def test_how_far_vectors_may_be_shortened_and_what_a_query_may_hold_follow_from_the_family(tmp_path: Path) -> None:
+    copy = shutil.copytree(BUNDLED_FOLDER, tmp_path / "embeddinggemma-copy")
+    gemma = FastembedEmbedder(ModelFolder("embeddinggemma-copy", copy, None), threads=2)
+    assert (gemma.dimensions, gemma.min_dimensions) == (256, 128)
+    assert gemma.max_query_tokens < 512
+
+
 def test_an_altered_file_is_refused(tmp_path: Path) -> None:
     copy = shutil.copytree(BUNDLED_FOLDER, tmp_path / "copy")
     (copy / "tokenizer_config.json").write_text("{}")

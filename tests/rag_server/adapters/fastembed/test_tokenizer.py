@@ -67,6 +67,7 @@ def test_a_transformer_s_window_leaves_room_for_special_tokens_and_the_prefix(tm
     (tmp_path / "tokenizer_config.json").write_text('{"model_max_length": 128, "max_length": 100}', "utf-8")
     assert WindowTokenizer(tmp_path).max_tokens == 99
     assert WindowTokenizer(tmp_path, "passage: ").max_tokens == 97
+    assert WindowTokenizer(tmp_path, "passage: ").room_after("query: query: ") == 95
 
 
 def test_a_tokenizer_that_truncates_and_pads_is_read_without_both(tmp_path: Path) -> None:

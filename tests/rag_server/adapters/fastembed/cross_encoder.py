@@ -1,0 +1,59 @@
+"""A cross-encoder of a few hundred bytes: its logit is the number of tokens of a pair minus seven."""
+
+import json
+import shutil
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
+
+from rag_server.adapters.fastembed.models import BUNDLED_FOLDER
+
+MAX_TOKENS = 12
+OFFSET = 7.0
+SPECIAL_TOKENS = 3  # [CLS] query [SEP] document [SEP]
+
+
+def make_cross_encoder(folder: Path, outputs: int = 1) -> Path:
+    """Write it, with the bundled model's words. `outputs` other than 1 is no cross-encoder's shape."""
+    folder.mkdir(parents=True)
+    (folder / "onnx").mkdir()
+    onnx.save(_graph(outputs), folder / "onnx" / "model.onnx")
+    tokenizer = Tokenizer.from_file(str(BUNDLED_FOLDER / "tokenizer.json"))
+    tokenizer.post_processor = TemplateProcessing(
+        single="[PAD] $A [PAD]",
+        pair="[PAD] $A [PAD] $B:1 [PAD]:1",
+        special_tokens=[("[PAD]", tokenizer.token_to_id("[PAD]"))],
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    shutil.copyfile(BUNDLED_FOLDER / "special_tokens_map.json", folder / "special_tokens_map.json")
+    config = {"model_max_length": MAX_TOKENS, "pad_token": "[PAD]"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder
+
+
+def _graph(outputs: int) -> onnx.ModelProto:
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
+        for name in ("input_ids", "attention_mask")
+    ]
+    nodes = [
+        helper.make_node("Cast", ["attention_mask"], ["ones"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["ones", "axis"], ["counts"], keepdims=1),
+        helper.make_node("Sub", ["counts", "offset"], ["logit"]),
+    ]
+    result = "logit"
+    if outputs != 1:
+        nodes.append(helper.make_node("Unsqueeze", ["logit", "axis"], ["wide"]))  # (batch, 1, 1): no figure a pair
+        result = "wide"
+    constants = [
+        helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("offset", TensorProto.FLOAT, [1], [OFFSET]),
+    ]
+    output = helper.make_tensor_value_info(result, TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "counting", inputs, [output], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
