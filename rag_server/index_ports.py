@@ -42,6 +42,9 @@ class LexicalIndex(Protocol):
     def scores_of(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """The BM25 score of each of the chunks, whatever the conditions; 0 for one without the words, or not there."""
 
+    def full_score(self, wording: Wording) -> float:
+        """About the BM25 score of a passage of usual length that has every word once; 0 where there is no word."""
+
     def meeting(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the chunks have the phrases and nothing that is excluded. All do, where there are no conditions."""
 

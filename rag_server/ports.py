@@ -56,8 +56,11 @@ class Jobs(Protocol):
         job is SUCCEEDED at once as UNCHANGED. :raises RequestIdReused: the request id stands for another upload.
         """
 
-    async def find_equal(self, order: Order) -> Job | None:
-        """The job that `admit` would return without making one: by request id, or None."""
+    async def admit_known(self, order: Order, now: float) -> Job | None:
+        """As `admit`, where no bytes are needed: the request id stands for a job, or the document stands unchanged.
+
+        None, and nothing made, where they are. An empty hash in the order is not known yet, and stands for any.
+        """
 
     async def get(self, job_id: str) -> Job:
         """:raises JobNotFound:"""

@@ -20,7 +20,7 @@ NOTHING_EXTRACTED = 1
 
 
 def main() -> int:
-    """Print one line of JSON. Exit status 1: nothing could be read of the file; 2: a setting cannot be used."""
+    """Print one line of JSON. Exit status 1: nothing could be read of the file; another: no look was possible."""
     parser = argparse.ArgumentParser(prog="python -m rag_server.preview", description=__doc__)
     parser.add_argument("file", type=Path)
     path: Path = parser.parse_args().file.absolute()

@@ -31,8 +31,9 @@ class IngestApi(IngestServiceServicer):
     async def BeginIngest(self, request: pb.BeginIngestRequest, _context: Context) -> pb.BeginIngestResponse:
         header = _checked(request.header)
         self._admitting.check_room(header.declared_size_bytes)
-        order = translate.order(header, "", header.declared_sha256, header.declared_size_bytes)
-        existing = await self._admitting.find_equal(order)
+        new_id = str(uuid_utils.uuid7())
+        order = translate.order(header, new_id, header.declared_sha256, header.declared_size_bytes)
+        existing = await self._admitting.admit_known(order)
         response = pb.BeginIngestResponse(
             max_size_bytes=self._admitting.max_upload_bytes, max_piece_bytes=MAX_PIECE_BYTES
         )

@@ -2,7 +2,7 @@
 
 from acervo.rag.v1 import search_service_pb2 as pb
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceServicer
-from rag_server.api import translate
+from rag_server.api import translate, translate_search
 from rag_server.domain.search import Query, SearchMode
 from rag_server.use_cases.searching import Searching
 from serving.interceptors import Context
@@ -29,11 +29,13 @@ class SearchApi(SearchServiceServicer):
             limit=request.limit or DEFAULT_LIMIT,
             mode=MODES[request.mode],
             min_sequence=request.min_sequence,
+            explain=request.explain,
         )
         answer = await self._searching.search(query)
         return pb.SearchResponse(
-            hits=[translate.hit(hit) for hit in answer.hits],
+            hits=[translate_search.hit(hit) for hit in answer.hits],
             index_sequence=answer.index_sequence,
             degraded=[pb.Degradation.Value(f"DEGRADATION_{degradation}") for degradation in answer.degraded],
             took=translate.duration(answer.took_s),
+            explanation=translate_search.explanation(answer.explanation),
         )

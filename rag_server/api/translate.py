@@ -13,7 +13,6 @@ from acervo.rag.v1 import (
     document_pb2,
     ingest_service_pb2,
     job_pb2,
-    search_service_pb2,
     system_service_pb2,
 )
 from rag_server.domain.document import DEFAULT_COLLECTION, Collection, Document
@@ -21,7 +20,6 @@ from rag_server.domain.failure import Failure
 from rag_server.domain.health import Part
 from rag_server.domain.invariant import Invariant
 from rag_server.domain.job import DEFAULT_PRIORITY, FOUND, Job, JobCount, Order, Progress
-from rag_server.domain.search import Hit
 from serving import trace
 from serving.status import DOMAIN
 
@@ -143,26 +141,6 @@ def collection(value: Collection) -> collection_pb2.Collection:
         document_count=value.document_count,
         chunk_count=value.chunk_count,
         create_time=timestamp(value.create_time),
-    )
-
-
-def hit(value: Hit) -> search_service_pb2.SearchHit:
-    """The message for a hit."""
-    passage = value.passage
-    return search_service_pb2.SearchHit(
-        document=document_name(passage.collection, passage.document_id),
-        document_key=passage.document_key,
-        file_name=passage.file_name,
-        citation=search_service_pb2.Citation(
-            document_version=passage.document_version,
-            page_first=passage.page_first,
-            page_last=passage.page_last,
-            char_start=passage.char_start,
-            char_end=passage.char_end,
-        ),
-        text=passage.text,
-        score=value.score,
-        headings=passage.headings,
     )
 
 

@@ -1,5 +1,6 @@
 """Ranking of chunks by what two indexes say of them."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,8 +17,8 @@ class ModelKind(StrEnum):
     TRANSFORMER = "TRANSFORMER"
 
 
-# Measured on seven retrieval sets; the optimum is flat (0.6 to 1.3, and 0.6 to 2.0).
-DENSE_WEIGHTS = {ModelKind.STATIC: 1.0, ModelKind.TRANSFORMER: 1.3}
+# Measured with `weigh`; the optimum is flat (docs/decisions/0013-fusion.md).
+DENSE_WEIGHTS = {ModelKind.STATIC: 0.5, ModelKind.TRANSFORMER: 1.0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,10 +45,14 @@ def ranked(chunk_ids: NDArray[np.int64], scores: NDArray[np.floating], limit: in
     return Scored(chunk_ids[order], scores[order].astype(np.float64))
 
 
-def weigh(bm25: NDArray[np.float64], dense_weight: float) -> Weights:
-    """The weights for a query: BM25 counts by the best of its scores (n,), so that it is 1 at the most."""
-    best = float(bm25.max(initial=0.0))
-    return Weights(1 / best if best > 0 else 0.0, dense_weight)
+def weigh(best_bm25: float, full_bm25: float, dense_weight: float) -> Weights:
+    """The weights for a query whose best passage by words has one score, and a passage with every word the other.
+
+    BM25 counts by the geometric mean of the two. By the best alone, words that hardly anything has would count as much
+    as words that were all found; by the full score alone, a long question would count for little.
+    """
+    scale = math.sqrt(best_bm25 * full_bm25)
+    return Weights(1 / scale if scale > 0 else 0.0, dense_weight)
 
 
 def fuse(

@@ -30,9 +30,9 @@ class Admitting:
         if self.blobs.free_bytes() - size_bytes < self.min_free_bytes:
             raise DiskLow(retry_after_s=DISK_RETRY_S)
 
-    async def find_equal(self, order: Order) -> Job | None:
-        """The job that this order would be answered with without anything being done."""
-        return await self.jobs.find_equal(order)
+    async def admit_known(self, order: Order) -> Job | None:
+        """The job where no bytes are needed: the request is known, or the document stands unchanged. Else None."""
+        return await self.jobs.admit_known(order, time.time())
 
     async def admit(self, order: Order) -> Job:
         """Make the job for bytes that are in the blob store. Raises BlobNotFound, RequestIdReused."""

@@ -56,8 +56,9 @@ class Question:
         dense = self._dense(depth)
         every = len(lexical) < depth and len(dense) < depth
         dense = self._meeting(dense)
-        weights = weigh(lexical.scores, self.dense_weight)
         with self.clock.measuring(Stage.FUSE):
+            best = float(lexical.scores.max(initial=0.0))
+            weights = weigh(best, self.state.words.full_score(self.wording), self.dense_weight)
             ranked = self._fused(lexical, dense, weights, depth, wanted)
         return Candidates(ranked, every, weights, lexical, dense)
 

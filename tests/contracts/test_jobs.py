@@ -27,7 +27,8 @@ async def test_the_same_job_id_or_request_id_answers_with_the_same_job(store: St
     job = await store.jobs.admit(asked, tick())
     assert await store.jobs.admit(asked, tick()) == job
     assert await store.jobs.admit(order(request_id="r-1"), tick()) == job
-    assert await store.jobs.find_equal(order(request_id="r-1")) == job
+    assert await store.jobs.admit_known(order(request_id="r-1"), tick()) == job
+    assert await store.jobs.admit_known(replace(order(request_id="r-1"), sha256=""), tick()) == job
     assert await store.jobs.counts() == {JobState.QUEUED: 1}
 
 
@@ -60,12 +61,24 @@ async def test_a_request_id_cannot_stand_for_two_uploads(store: StorePorts) -> N
         with pytest.raises(RequestIdReused):
             await store.jobs.admit(other, tick())
         with pytest.raises(RequestIdReused):
-            await store.jobs.find_equal(other)
+            await store.jobs.admit_known(other, tick())
 
 
 async def test_orders_without_request_id_have_no_equal(store: StorePorts) -> None:
     await store.jobs.admit(order(), tick())
-    assert await store.jobs.find_equal(order()) is None
+    assert await store.jobs.admit_known(order(), tick()) is None
+    assert await store.jobs.counts() == {JobState.QUEUED: 1}
+
+
+async def test_a_document_that_stands_unchanged_needs_no_bytes(store: StorePorts) -> None:
+    first = await ingest(store, content="one two")
+    asked = order(content="one two")
+    job = await store.jobs.admit_known(asked, tick())
+    assert job is not None
+    assert (job.order, job.state, job.outcome) == (asked, JobState.SUCCEEDED, IngestOutcome.UNCHANGED)
+    assert job.document_id == first.document_id
+    assert await store.jobs.get(asked.job_id) == job
+    assert await store.jobs.admit_known(order(content="other"), tick()) is None
 
 
 async def test_the_same_bytes_again_are_unchanged_at_once(store: StorePorts) -> None:

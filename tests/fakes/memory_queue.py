@@ -28,7 +28,7 @@ class MemoryJobs:
     store: MemoryStore
 
     async def admit(self, order: Order, now: float) -> Job:
-        equal = await self.find_equal(order)
+        equal = self._equal(order)
         if equal is not None:
             return equal
         self.store.last_admission += 1
@@ -37,13 +37,24 @@ class MemoryJobs:
         self.store.end_if_unchanged(record, now)
         return record.job
 
-    async def find_equal(self, order: Order) -> Job | None:
+    async def admit_known(self, order: Order, now: float) -> Job | None:
+        if (equal := self._equal(order)) is not None:
+            return equal
+        admission = self.store.last_admission
+        job = await self.admit(order, now)
+        if job.ended:
+            return job
+        del self.store.jobs[order.job_id]
+        self.store.last_admission = admission
+        return None
+
+    def _equal(self, order: Order) -> Job | None:
         if order.job_id in self.store.jobs:
             return self.store.jobs[order.job_id].job
         for record in self.store.jobs.values():
             other = record.job.order
             if order.request_id and other.request_id == order.request_id:
-                mine = (order.collection, order.document_key, order.sha256)
+                mine = (order.collection, order.document_key, order.sha256 or other.sha256)
                 if (other.collection, other.document_key, other.sha256) != mine:
                     raise RequestIdReused
                 return record.job

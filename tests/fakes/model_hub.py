@@ -53,21 +53,33 @@ class _Hub(BaseHTTPRequestHandler):
         elif path.startswith(f"/api/models/{self.repository}/tree/"):
             self._answer(json.dumps([self._entry(file) for file in self._files()]).encode())
         elif path.startswith(f"/api/models/{self.repository}"):
-            siblings = [{"rfilename": file.name} for file in self._files()]
+            siblings = [{"rfilename": self._name(file)} for file in self._files()]
             self._answer(json.dumps({"id": self.repository, "sha": _COMMIT, "siblings": siblings}).encode())
-        elif path.startswith(f"/{self.repository}/resolve/") and (self.folder / Path(path).name).is_file():
-            self._answer((self.folder / Path(path).name).read_bytes())
+        elif path.startswith(f"/{self.repository}/resolve/") and (file := self._asked(path)) in self._files():
+            self._answer(file.read_bytes())
         else:
             self._answer(b"", status=404)
 
     do_HEAD = do_GET  # noqa: N815 - the name http.server looks for
 
     def _files(self) -> list[Path]:
-        return sorted(file for file in self.folder.iterdir() if file.is_file())
+        return sorted(file for file in self.folder.rglob("*") if file.is_file())
+
+    def _name(self, file: Path) -> str:
+        return str(file.relative_to(self.folder))
+
+    def _asked(self, path: str) -> Path:
+        """The file behind `/{repository}/resolve/{revision}/{name}`."""
+        return self.folder / path.removeprefix(f"/{self.repository}/resolve/").partition("/")[2]
 
     def _entry(self, file: Path) -> dict[str, object]:
         content = file.read_bytes()
-        return {"type": "file", "path": file.name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}  # noqa: S324 - the hub's own choice
+        return {
+            "type": "file",
+            "path": self._name(file),
+            "size": len(content),
+            "oid": hashlib.sha1(content).hexdigest(),
+        }  # noqa: S324 - the hub's own choice
 
     def _answer(self, content: bytes, status: int = 200) -> None:
         self.send_response(status)

@@ -16,6 +16,7 @@ import pytest
 
 from rag_server.adapters.flock.slots import SlotLock
 from rag_server.domain.isolation import SANDBOX, missing_layers
+from serving.errors import Unusable
 from tests.fakes import older_kernel
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +79,7 @@ def test_where_a_sandbox_is_required_it_refuses_to_run_without_it(tmp_path: Path
     settings = environment(tmp_path, {"ACERVO_REQUIRE_SANDBOX": "true"})
     command = under_a_kernel_without(layer)
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=ENOUGH_S, check=False)
-    assert done.returncode == 2
+    assert done.returncode == Unusable.exit_status
     assert (layer in done.stderr, done.stderr.count("\n")) == (True, 1)
     assert "ACERVO_REQUIRE_SANDBOX" in done.stderr
 
@@ -95,7 +96,7 @@ def test_where_the_kernel_has_it_all_the_required_sandbox_is_there(tmp_path: Pat
 def test_a_sandbox_is_required_or_not_and_nothing_between(tmp_path: Path) -> None:
     settings = environment(tmp_path, {"ACERVO_REQUIRE_SANDBOX": "maybe"})
     done = subprocess.run(WORK, env=settings, capture_output=True, text=True, timeout=ENOUGH_S, check=False)
-    assert done.returncode == 2
+    assert done.returncode == Unusable.exit_status
     assert done.stderr == "acervo work: ACERVO_REQUIRE_SANDBOX must be one of true, false, not 'maybe'\n"
 
 

@@ -16,7 +16,7 @@ from rag_server.adapters.parsing.office import OfficePackage
 from rag_server.adapters.parsing.page_writer import PageWriter
 from rag_server.adapters.parsing.reading import Reading, Source
 from rag_server.adapters.parsing.refusals import Refusal, Refused
-from rag_server.adapters.parsing.safe_xml import iterate_xml, local_name
+from rag_server.adapters.parsing.safe_xml import forget, iterate_xml, local_name
 from rag_server.adapters.parsing.table_grid import Cell, TableGrid
 from rag_server.domain.extraction import Page
 
@@ -207,14 +207,8 @@ def _blocks(package: OfficePackage, main: str) -> Iterator[etree._Element]:
                 continue
             if body_depth is not None and depth == body_depth + 1:
                 yield element
-                _forget(element)
+                forget(element)
             depth -= 1
     if body_depth is None:
         raise Refused(Refusal.CORRUPT)
 
-
-def _forget(element: etree._Element) -> None:
-    element.clear()
-    parent = element.getparent()
-    while parent is not None and element.getprevious() is not None:
-        del parent[0]

@@ -11,7 +11,7 @@ from rag_server.adapters.parsing.budget import Budget
 from rag_server.adapters.parsing.page_writer import PageWriter
 from rag_server.adapters.parsing.reading import Reading, Source
 from rag_server.adapters.parsing.refusals import Refusal, Refused
-from rag_server.adapters.parsing.safe_xml import iterate_xml, local_name
+from rag_server.adapters.parsing.safe_xml import forget, iterate_xml, local_name
 from rag_server.adapters.parsing.table_grid import TableGrid
 from rag_server.domain.extraction import Page
 
@@ -58,14 +58,43 @@ def _text_pages(package: OpenDocumentPackage, budget: Budget) -> Iterator[Page]:
 
 def _sheets(package: OpenDocumentPackage, budget: Budget) -> Iterator[Page]:
     writer = PageWriter(budget)
+    rows = _SheetRows(writer)
     count = 0
-    for sheet in _streamed(package, "table", "table-row"):
-        if local_name(sheet) == "table":
-            count += 1
-            budget.expect_pages(count)
-            yield writer.page(count)
-            continue
-        _write_sheet_row(sheet, writer, budget)
+    with package.open("content.xml") as part:
+        for event, element in iterate_xml(part):
+            name = local_name(element)
+            if name == "table" and event == "start":
+                rows = _SheetRows(writer, attribute(element, "name"))
+            elif name == "table" and event == "end":
+                count += 1
+                budget.expect_pages(count)
+                yield writer.page(count)
+            elif name == "table-row" and event == "end":
+                budget.alive()
+                rows.write(element)
+                forget(element)
+
+
+class _SheetRows:
+    """Writes the rows of one sheet; an empty row parts two tables."""
+
+    def __init__(self, writer: PageWriter, title: str = "") -> None:
+        self._writer = writer
+        self._title = title
+        self._grid = TableGrid()
+        self._is_first = True
+
+    def write(self, row: etree._Element) -> None:
+        texts = self._grid.row(cells_of(row))
+        if not any(texts):
+            self._is_first = True
+            return
+        if self._title:
+            self._writer.heading(1, self._title)
+            self._title = ""
+        for _ in range(number(row, "number-rows-repeated")):
+            self._writer.row(texts, first=self._is_first)
+            self._is_first = False
 
 
 def _slides(package: OpenDocumentPackage, budget: Budget) -> Iterator[Page]:
@@ -77,7 +106,7 @@ def _slides(package: OpenDocumentPackage, budget: Budget) -> Iterator[Page]:
             continue
         count += 1
         budget.expect_pages(count)
-        frames = sorted(slide, key=lambda frame: attribute(frame, "class") != "title")
+        frames = sorted(slide, key=lambda frame: attribute(frame, "class") != "title")  # the title comes first
         for frame in frames:
             if attribute(frame, "class") == "title":
                 writer.heading(1, plain_text(frame).replace("\n", " "))
@@ -86,3 +115,39 @@ def _slides(package: OpenDocumentPackage, budget: Budget) -> Iterator[Page]:
                     pass
         blocks.write_notes()
         yield writer.page(count)
+
+
+def _children_of(package: OpenDocumentPackage, kind: str) -> Iterator[etree._Element]:
+    """The children of office:text or office:presentation, one after the other."""
+    depth = 0
+    inside: int | None = None
+    with package.open("content.xml") as part:
+        for event, element in iterate_xml(part):
+            if event == "start":
+                depth += 1
+                is_body = inside is None and local_name(element) == kind and _is_office(element)
+                inside = depth if is_body else inside
+                continue
+            if inside is not None and depth == inside + 1:
+                yield element
+                forget(element)
+            depth -= 1
+    if inside is None:
+        raise Refused(Refusal.CORRUPT)
+
+
+def _is_office(element: etree._Element) -> bool:
+    parent = element.getparent()
+    return parent is not None and local_name(parent) == "body"
+
+
+def _margins(package: OpenDocumentPackage) -> tuple[list[str], list[str]]:
+    """The page headers and footers, each once."""
+    headers: dict[str, None] = {}
+    footers: dict[str, None] = {}
+    styles = package.tree("styles.xml")
+    for element in styles.iter() if styles is not None else ():
+        name = local_name(element)
+        if name in _MARGINS and (text := plain_text(element)):
+            (headers if name.startswith("header") else footers).setdefault(text)
+    return list(headers), list(footers)

@@ -13,14 +13,17 @@ from rag_server.adapters.text.decoding import decode, looks_like_text
 _HEAD_BYTES = 4096
 # Readers of PDF accept junk before the header, within this distance.
 _PDF_HEADER_WITHIN = 1024
+_RTF = b"{\\rtf"
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 
+_PICTURE_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", media_types.PNG),
+    (b"\xff\xd8\xff", media_types.JPEG),
+    (b"II*\x00", media_types.TIFF),
+    (b"MM\x00*", media_types.TIFF),
+)
 _REFUSED_MAGIC: tuple[tuple[bytes, Refusal], ...] = (
-    (b"\x89PNG\r\n\x1a\n", Refusal.PICTURE),
-    (b"\xff\xd8\xff", Refusal.PICTURE),
-    (b"GIF8", Refusal.PICTURE),
-    (b"II*\x00", Refusal.PICTURE),
-    (b"MM\x00*", Refusal.PICTURE),
+    (b"GIF8", Refusal.OTHER_PICTURE),
     (b"\x7fELF", Refusal.PROGRAM),
     (b"MZ", Refusal.PROGRAM),
     (b"\xca\xfe\xba\xbe", Refusal.PROGRAM),
@@ -35,17 +38,16 @@ _REFUSED_MAGIC: tuple[tuple[bytes, Refusal], ...] = (
     (b"fLaC", Refusal.SOUND_OR_FILM),
     (b"ID3", Refusal.SOUND_OR_FILM),
     (b"\x1aE\xdf\xa3", Refusal.SOUND_OR_FILM),
-    (b"{\\rtf", Refusal.RICH_TEXT),
 )
 
 # OLE directory entries are named in UTF-16.
+_MESSAGE_STREAM = "__properties_version1.0"
 _OLE_STREAMS: tuple[tuple[str, Refusal], ...] = (
     ("EncryptedPackage", Refusal.ENCRYPTED),
     ("EncryptionInfo", Refusal.ENCRYPTED),
     ("WordDocument", Refusal.LEGACY_WORD),
     ("PowerPoint Document", Refusal.LEGACY_POWERPOINT),
     ("Workbook", Refusal.LEGACY_EXCEL),
-    ("__substg1.0_", Refusal.OUTLOOK_MESSAGE),
 )
 
 _OFFICE_PARTS = (
@@ -58,8 +60,7 @@ _HTML_START = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # These may well begin with a tag and are still what their name says.
-_PLAINER_THAN_HTML = frozenset({media_types.MARKDOWN, media_types.CSV, media_types.TSV})
-_TEXT_KINDS = _PLAINER_THAN_HTML | {media_types.HTML}
+_PLAINER_THAN_HTML = media_types.TEXT - {media_types.HTML, media_types.PLAIN}
 
 
 def detect(source: Source, budget: Budget) -> str:
@@ -76,7 +77,12 @@ def detect(source: Source, budget: Budget) -> str:
     if head.startswith(b"PK"):
         return _kind_of_zip(source, budget, declared)
     if head.startswith(_OLE):
-        raise Refused(_kind_of_ole(source))
+        return _kind_of_ole(source)
+    if head.startswith(_RTF):
+        return media_types.RTF
+    for magic, media_type in _PICTURE_MAGIC:
+        if head.startswith(magic):
+            return _kind_of_picture(source, media_type)
     _refuse_known(head)
     return _kind_of_text(head, declared)
 
@@ -98,7 +104,10 @@ def _kind_of_members(archive: zipfile.ZipFile) -> str:
     names = archive.namelist()
     if "META-INF/container.xml" in names or _stored_mimetype(archive) == media_types.EPUB:
         return media_types.EPUB
-    if _stored_mimetype(archive).startswith("application/vnd.oasis.opendocument"):
+    stored = _stored_mimetype(archive).removesuffix("-template")
+    if stored in media_types.OPEN_DOCUMENT:
+        return stored
+    if stored.startswith("application/vnd.oasis.opendocument"):
         raise Refused(Refusal.OPEN_DOCUMENT)
     if "xl/workbook.bin" in names:
         raise Refused(Refusal.BINARY_WORKBOOK)
@@ -117,12 +126,21 @@ def _stored_mimetype(archive: zipfile.ZipFile) -> str:
         return ""
 
 
-def _kind_of_ole(source: Source) -> Refusal:
+def _kind_of_ole(source: Source) -> str:
     with source.mapped() as data:
+        # First, because a message may carry any of the others.
+        if data.find(_MESSAGE_STREAM.encode("utf-16-le")) >= 0:
+            return media_types.MSG
         for stream, refusal in _OLE_STREAMS:
             if data.find(stream.encode("utf-16-le")) >= 0:
-                return refusal
-    return Refusal.UNKNOWN_KIND
+                raise Refused(refusal)
+    raise Refused(Refusal.UNKNOWN_KIND)
+
+
+def _kind_of_picture(source: Source, media_type: str) -> str:
+    if not source.wants_pictures:
+        raise Refused(Refusal.PICTURE)
+    return media_type
 
 
 def _refuse_known(head: bytes) -> None:
@@ -131,7 +149,7 @@ def _refuse_known(head: bytes) -> None:
             raise Refused(refusal)
     is_riff = head.startswith(b"RIFF")
     if is_riff and head[8:12] == b"WEBP":
-        raise Refused(Refusal.PICTURE)
+        raise Refused(Refusal.OTHER_PICTURE)
     if is_riff or head[4:8] == b"ftyp":
         raise Refused(Refusal.SOUND_OR_FILM)
 
@@ -145,4 +163,4 @@ def _kind_of_text(head: bytes, declared: str) -> str:
         raise Refused(Refusal.NOT_WHAT_ITS_NAME_SAYS)
     if not is_text:
         raise Refused(Refusal.UNKNOWN_KIND)
-    return declared if declared in _TEXT_KINDS else media_types.PLAIN
+    return declared if declared in media_types.TEXT else media_types.PLAIN

@@ -18,6 +18,17 @@ _READERS: Mapping[str, tuple[str, str]] = {
     media_types.PLAIN: ("rag_server.adapters.text.plain", "read_plain"),
     media_types.CSV: ("rag_server.adapters.text.delimited", "read_delimited"),
     media_types.TSV: ("rag_server.adapters.text.delimited", "read_delimited"),
+    media_types.RTF: ("rag_server.adapters.rtf.reader", "read_rtf"),
+    media_types.ODT: ("rag_server.adapters.opendocument.reader", "read_text"),
+    media_types.ODS: ("rag_server.adapters.opendocument.reader", "read_spreadsheet"),
+    media_types.ODP: ("rag_server.adapters.opendocument.reader", "read_presentation"),
+    media_types.EML: ("rag_server.adapters.email.reader", "read_eml"),
+    media_types.MSG: ("rag_server.adapters.olefile.reader", "read_msg"),
+    media_types.JSON: ("rag_server.adapters.json_items.reader", "read_json"),
+    media_types.JSON_LINES: ("rag_server.adapters.json_items.reader", "read_json_lines"),
+    media_types.PNG: ("rag_server.adapters.pillow.reader", "read_picture"),
+    media_types.JPEG: ("rag_server.adapters.pillow.reader", "read_picture"),
+    media_types.TIFF: ("rag_server.adapters.pillow.reader", "read_picture"),
 }
 
 

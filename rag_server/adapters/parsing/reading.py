@@ -18,6 +18,7 @@ class Source:
     file_name: str
     declared_media_type: str = ""
     pdf_engine: str = "pymupdf"
+    wants_pictures: bool = False  # pages without text are wanted as pictures, for their text to be recognised
 
     def head(self, size_bytes: int) -> bytes:
         """The first bytes of the file."""
@@ -48,7 +49,15 @@ class DamagedPage:
     page: Page
 
 
-ReadPage = Page | UnreadablePage | DamagedPage
+@dataclass(frozen=True, slots=True)
+class PicturePage:
+    """A page without text, as a grey PNG."""
+
+    number: int
+    png: bytes
+
+
+ReadPage = Page | UnreadablePage | DamagedPage | PicturePage
 
 
 @dataclass(frozen=True, slots=True)

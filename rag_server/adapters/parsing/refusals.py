@@ -15,6 +15,7 @@ class Refusal(StrEnum):
     EMPTY_FILE = "EMPTY_FILE"
     NO_TEXT = "NO_TEXT"
     PICTURE = "PICTURE"
+    OTHER_PICTURE = "OTHER_PICTURE"
     ENCRYPTED = "ENCRYPTED"
     COPY_PROTECTED = "COPY_PROTECTED"
     CORRUPT = "CORRUPT"
@@ -29,10 +30,8 @@ class Refusal(StrEnum):
     LEGACY_WORD = "LEGACY_WORD"
     LEGACY_EXCEL = "LEGACY_EXCEL"
     LEGACY_POWERPOINT = "LEGACY_POWERPOINT"
-    OUTLOOK_MESSAGE = "OUTLOOK_MESSAGE"
     BINARY_WORKBOOK = "BINARY_WORKBOOK"
     OPEN_DOCUMENT = "OPEN_DOCUMENT"
-    RICH_TEXT = "RICH_TEXT"
     SOUND_OR_FILM = "SOUND_OR_FILM"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
@@ -61,6 +60,10 @@ def failure_of(refusal: Refusal, detail: Mapping[str, str]) -> Failure:
 _FAILURES: Mapping[Refusal, tuple[FailureReason, str]] = {
     Refusal.EMPTY_FILE: (FailureReason.NO_TEXT, "The file is empty."),
     Refusal.PICTURE: (FailureReason.NO_TEXT, "The file is a picture, and text in pictures is not read."),
+    Refusal.OTHER_PICTURE: (
+        FailureReason.NO_TEXT,
+        "The file is a picture of a kind whose text is not read: save it as PNG, JPEG, TIFF or PDF and send that.",
+    ),
     Refusal.COPY_PROTECTED: (
         FailureReason.ENCRYPTED,
         "The book is copy-protected: send a copy without protection.",
@@ -102,21 +105,13 @@ _FAILURES: Mapping[Refusal, tuple[FailureReason, str]] = {
         FailureReason.UNSUPPORTED,
         "The old PowerPoint format (.ppt) is not read: save it as .pptx or PDF and send that.",
     ),
-    Refusal.OUTLOOK_MESSAGE: (
-        FailureReason.UNSUPPORTED,
-        "Outlook messages (.msg) are not read: save it as text or PDF and send that.",
-    ),
     Refusal.BINARY_WORKBOOK: (
         FailureReason.UNSUPPORTED,
         "Binary workbooks (.xlsb) are not read: save it as .xlsx and send that.",
     ),
     Refusal.OPEN_DOCUMENT: (
         FailureReason.UNSUPPORTED,
-        "OpenDocument files are not read: save it as .docx, .xlsx, .pptx or PDF and send that.",
-    ),
-    Refusal.RICH_TEXT: (
-        FailureReason.UNSUPPORTED,
-        "Rich text (.rtf) is not read: save it as .docx or PDF and send that.",
+        "Only texts, spreadsheets and presentations of OpenDocument are read: save it as PDF and send that.",
     ),
     Refusal.SOUND_OR_FILM: (FailureReason.UNSUPPORTED, "Sound and film are not read."),
     Refusal.UNKNOWN_KIND: (FailureReason.UNSUPPORTED, ""),

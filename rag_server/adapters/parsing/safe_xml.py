@@ -30,6 +30,14 @@ def iterate_xml(file: IO[bytes]) -> "etree.iterparse[tuple[str, etree._Element]]
     )
 
 
+def forget(element: etree._Element) -> None:
+    """Give back the memory of an element that was read, and of those before it."""
+    element.clear()
+    parent = element.getparent()
+    while parent is not None and element.getprevious() is not None:
+        del parent[0]
+
+
 def local_name(element: etree._Element) -> str:
     """The tag without its namespace."""
     return str(element.tag).rpartition("}")[2]

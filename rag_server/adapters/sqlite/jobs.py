@@ -90,8 +90,18 @@ class SqliteJobs:
 
         return await durably(self._database, "admit", work)
 
-    async def find_equal(self, order: Order) -> Job | None:
-        return await self._database.read(lambda connection: _equal(connection, order))
+    async def admit_known(self, order: Order, now: float) -> Job | None:
+        def known(connection: apsw.Connection) -> bool:
+            return _equal(connection, order) is not None or self._stands(connection, order)
+
+        def work(connection: apsw.Connection) -> Job | None:
+            if (equal := _equal(connection, order)) is not None:
+                return equal
+            return self._make(connection, order, now) if self._stands(connection, order) else None
+
+        if not await self._database.read(known):
+            return None
+        return await durably(self._database, "admit", work)
 
     async def get(self, job_id: str) -> Job:
         def work(connection: apsw.Connection) -> Job:
@@ -166,6 +176,9 @@ class SqliteJobs:
 
         return await self._database.read(work)
 
+    def _stands(self, connection: apsw.Connection, order: Order) -> bool:
+        return standing_document(connection, order, self._pipeline, _NOBODY_YET) is not None
+
     def _make(self, connection: apsw.Connection, order: Order, now: float) -> Job:
         # Looked up before the job is there, which would be under way itself.
         standing = standing_document(connection, order, self._pipeline, _NOBODY_YET)
@@ -186,7 +199,7 @@ def _equal(connection: apsw.Connection, order: Order) -> Job | None:
     if row is None:
         return None
     job = job_from_row(row)
-    if _asked_for(job.order) != _asked_for(order):
+    if _asked_for(job.order) != _asked_for(order if order.sha256 else replace(order, sha256=job.order.sha256)):
         raise RequestIdReused
     return job
 

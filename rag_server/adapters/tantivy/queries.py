@@ -17,6 +17,8 @@ from rag_server.domain.wording import Wording
 TIE_BREAKER = 0.3
 # The rarest of a pasted page say what it is about.
 MOST_WORDS = 64
+# Each is a walk over all the words that begin so.
+MOST_PREFIXES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,16 @@ class Queries:
     def conditions(self, wording: Wording) -> list[tuple[Occur, Query]]:
         """What passages must meet; they add nothing to a score."""
         required = ((Occur.Must, query) for _, query in self._phrases(wording.phrases))
-        excluded = ((Occur.MustNot, query) for query in map(self._anything_of, wording.excluded) if query is not None)
+        nots = map(self._anything_of, wording.excluded[:MOST_WORDS])
+        excluded = ((Occur.MustNot, query) for query in nots if query is not None)
         return [(occur, Query.const_score_query(query, 0.0)) for occur, query in (*required, *excluded)]
+
+    def full_score(self, wording: Wording) -> float:
+        """What a passage of usual length gets that has each word and beginning once."""
+        words = sum(self._rarity(self._count(word)) for word in self._rarest(telling(words_of(wording.text))))
+        beginnings = sum(self._rarity(count) for _, _, count in self._of_prefixes(wording.prefixes))
+        # A word is there in all three fields.
+        return words * (1 + 2 * TIE_BREAKER) + beginnings
 
     def term(self, field: str, value: str) -> Query:
         """What has this very term."""
@@ -61,6 +71,17 @@ class Queries:
         counts = {word: self.searcher.doc_freq(fields.FOLDED, word.folded[0]) for word in words}
         # A word that no chunk has says nothing.
         return sorted(words, key=lambda word: counts[word] or self.searcher.num_docs)[:MOST_WORDS]
+
+    def _count(self, word: Word) -> int:
+        """In how many passages the word stands in the form that most have."""
+        forms = [(fields.FOLDED, form) for form in word.folded]
+        forms += [(fields.PORTUGUESE, form) for form in word.portuguese]
+        forms += [(fields.ENGLISH, form) for form in word.english]
+        return max(self.searcher.doc_freq(field, form) for field, form in forms)
+
+    def _rarity(self, count: int) -> float:
+        """The inverse document frequency, as the engine reckons it."""
+        return math.log(1 + (self.searcher.num_docs - count + 0.5) / (count + 0.5))
 
     def _any_form(self, word: Word) -> Query:
         forms = (
@@ -84,20 +105,23 @@ class Queries:
                 yield Clause(" ".join(parts), self._phrase(parts))
 
     def _phrases(self, phrases: Sequence[str]) -> Iterator[tuple[str, Query]]:
-        for phrase in phrases:
+        for phrase in phrases[:MOST_WORDS]:
             parts = analysis.FOLDED.analyze(analysis.prepared(phrase))
             if parts:
                 yield phrase, self._phrase(parts)
 
     def _beginnings(self, prefixes: Sequence[str]) -> Iterator[Clause]:
         """Words that begin so, all alike: as rare as all of them together."""
-        for prefix in prefixes:
+        for folded, query, count in self._of_prefixes(prefixes):
+            yield Clause(f"{folded}*", Query.const_score_query(query, self._rarity(count)))
+
+    def _of_prefixes(self, prefixes: Sequence[str]) -> Iterator[tuple[str, Query, int]]:
+        """Each prefix folded, what has words that begin so, and how many passages these are."""
+        for prefix in prefixes[:MOST_PREFIXES]:
             folded = "".join(analysis.FOLDED.analyze(analysis.prepared(prefix)))
             if folded:
                 query = Query.regex_query(self.schema, fields.FOLDED, f"{re.escape(folded)}.*")
-                count = self.searcher.search(query, 1).count or 0
-                rarity = math.log(1 + (self.searcher.num_docs - count + 0.5) / (count + 0.5))
-                yield Clause(f"{folded}*", Query.const_score_query(query, rarity))
+                yield folded, query, self.searcher.search(query, 1).count  # type: ignore[attr-defined]  # no stub has it
 
     def _anything_of(self, excluded: str) -> Query | None:
         """What has the phrase, or the word in any form; None where there is no word in it."""

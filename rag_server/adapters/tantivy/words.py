@@ -34,6 +34,9 @@ class TantivyWords:
         query = self._query(wording)
         return np.zeros(len(chunk_ids)) if query is None else self._scores(query, chunk_ids)
 
+    def full_score(self, wording: Wording) -> float:
+        return self._queries.full_score(wording)
+
     def meeting(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         conditions = self._queries.conditions(wording)
         if not conditions or not len(chunk_ids):

@@ -14,7 +14,7 @@ _MAX_BYTES_PER_CHAR = 4
 
 def read_plain(source: Source, budget: Budget) -> Reading:
     """The whole file as one page."""
-    return Reading(_pages(contents_as_text(source, budget), budget), pages_total=1)
+    return Reading(pages_of_text(contents_as_text(source, budget), budget), pages_total=1)
 
 
 def contents_as_text(source: Source, budget: Budget) -> str:
@@ -24,7 +24,8 @@ def contents_as_text(source: Source, budget: Budget) -> str:
     return decode(source.contents())
 
 
-def _pages(text: str, budget: Budget) -> Iterator[Page]:
+def pages_of_text(text: str, budget: Budget) -> Iterator[Page]:
+    """Text as it stands, as one page."""
     writer = PageWriter(budget)
     writer.paragraph(text)
     yield writer.page(1)

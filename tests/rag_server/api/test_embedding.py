@@ -1,6 +1,5 @@
 """Embeddings and scores over the wire, with the bundled model."""
 
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,8 @@ from serving.server import bind
 from tests.fakes.word_reranker import WordReranker
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
 
 FOLDER = ModelFolder(BUNDLED, BUNDLED_FOLDER, None)

@@ -79,6 +79,7 @@ async def test_before_an_upload_one_hears_that_it_stands_unchanged(served: Serve
     header = pb.IngestHeader(file_name="a.txt", declared_size_bytes=3, declared_sha256=SHA256_OF_ONE)
     answer = await served.ingest.BeginIngest(pb.BeginIngestRequest(header=header))
     assert answer.max_piece_bytes == 262_144
+    assert answer.existing_job.outcome == job_pb2.INGEST_OUTCOME_UNCHANGED
     again = (await served.upload(b"one")).job
     assert (again.state, again.outcome) == (job_pb2.JOB_STATE_SUCCEEDED, job_pb2.INGEST_OUTCOME_UNCHANGED)
 

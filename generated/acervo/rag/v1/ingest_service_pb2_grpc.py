@@ -54,8 +54,8 @@ class IngestServiceServicer:
     def BeginIngest(self, request, context):
         """Says whether an upload would be accepted, before a byte of it is sent.
 
-        Nothing is reserved. Where the request id was used before, or the document stands unchanged, the answer holds the
-        job, and nothing needs to be sent. Fails with INVALID_ARGUMENT (INVALID_REQUEST), FAILED_PRECONDITION
+        Nothing is reserved. Where the request id was used before, the answer holds its job; where a declared hash says that
+        the document stands unchanged, the answer holds a job that has succeeded: nothing needs to be sent. Fails with INVALID_ARGUMENT (INVALID_REQUEST), FAILED_PRECONDITION
         (REQUEST_ID_REUSED) and RESOURCE_EXHAUSTED (UPLOAD_TOO_LARGE, DISK_LOW, OVERLOADED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

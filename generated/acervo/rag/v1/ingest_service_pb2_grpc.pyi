@@ -36,8 +36,8 @@ class IngestServiceStub:
     BeginIngest: _grpc.UnaryUnaryMultiCallable[_ingest_service_pb2.BeginIngestRequest, _ingest_service_pb2.BeginIngestResponse]
     """Says whether an upload would be accepted, before a byte of it is sent.
 
-    Nothing is reserved. Where the request id was used before, or the document stands unchanged, the answer holds the
-    job, and nothing needs to be sent. Fails with INVALID_ARGUMENT (INVALID_REQUEST), FAILED_PRECONDITION
+    Nothing is reserved. Where the request id was used before, the answer holds its job; where a declared hash says that
+    the document stands unchanged, the answer holds a job that has succeeded: nothing needs to be sent. Fails with INVALID_ARGUMENT (INVALID_REQUEST), FAILED_PRECONDITION
     (REQUEST_ID_REUSED) and RESOURCE_EXHAUSTED (UPLOAD_TOO_LARGE, DISK_LOW, OVERLOADED).
     """
     Ingest: _grpc.StreamUnaryMultiCallable[_ingest_service_pb2.IngestRequest, _ingest_service_pb2.IngestResponse]
@@ -58,8 +58,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     BeginIngest: _aio.UnaryUnaryMultiCallable[_ingest_service_pb2.BeginIngestRequest, _ingest_service_pb2.BeginIngestResponse]  # type: ignore[assignment]
     """Says whether an upload would be accepted, before a byte of it is sent.
 
-    Nothing is reserved. Where the request id was used before, or the document stands unchanged, the answer holds the
-    job, and nothing needs to be sent. Fails with INVALID_ARGUMENT (INVALID_REQUEST), FAILED_PRECONDITION
+    Nothing is reserved. Where the request id was used before, the answer holds its job; where a declared hash says that
+    the document stands unchanged, the answer holds a job that has succeeded: nothing needs to be sent. Fails with INVALID_ARGUMENT (INVALID_REQUEST), FAILED_PRECONDITION
     (REQUEST_ID_REUSED) and RESOURCE_EXHAUSTED (UPLOAD_TOO_LARGE, DISK_LOW, OVERLOADED).
     """
     Ingest: _aio.StreamUnaryMultiCallable[_ingest_service_pb2.IngestRequest, _ingest_service_pb2.IngestResponse]  # type: ignore[assignment]
@@ -83,8 +83,8 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ingest_service_pb2.BeginIngestResponse, _abc.Awaitable[_ingest_service_pb2.BeginIngestResponse]]:
         """Says whether an upload would be accepted, before a byte of it is sent.
 
-        Nothing is reserved. Where the request id was used before, or the document stands unchanged, the answer holds the
-        job, and nothing needs to be sent. Fails with INVALID_ARGUMENT (INVALID_REQUEST), FAILED_PRECONDITION
+        Nothing is reserved. Where the request id was used before, the answer holds its job; where a declared hash says that
+        the document stands unchanged, the answer holds a job that has succeeded: nothing needs to be sent. Fails with INVALID_ARGUMENT (INVALID_REQUEST), FAILED_PRECONDITION
         (REQUEST_ID_REUSED) and RESOURCE_EXHAUSTED (UPLOAD_TOO_LARGE, DISK_LOW, OVERLOADED).
         """
 

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from acervo.rag.v1 import search_explain_pb2 as _search_explain_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -60,6 +61,8 @@ class _DegradationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Degradati
     """The query could not be embedded: words only."""
     DEGRADATION_NO_LEXICAL: _Degradation.ValueType  # 2
     """The word index could not be asked: meaning only."""
+    DEGRADATION_NO_PHRASE: _Degradation.ValueType  # 3
+    """No passage has the quoted phrases: their words were looked for wherever they stand."""
 
 class Degradation(_Degradation, metaclass=_DegradationEnumTypeWrapper):
     """A part of the answer that had to be left out. New values may be added."""
@@ -70,6 +73,8 @@ DEGRADATION_NO_DENSE: Degradation.ValueType  # 1
 """The query could not be embedded: words only."""
 DEGRADATION_NO_LEXICAL: Degradation.ValueType  # 2
 """The word index could not be asked: meaning only."""
+DEGRADATION_NO_PHRASE: Degradation.ValueType  # 3
+"""No passage has the quoted phrases: their words were looked for wherever they stand."""
 Global___Degradation: _TypeAlias = Degradation  # noqa: Y015
 
 @_typing.final
@@ -83,8 +88,14 @@ class SearchRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     MIN_SEQUENCE_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
-    """The query in any language, at most 8,192 bytes."""
+    """The query in any language, at most 8,192 bytes. Any text is valid.
+
+    By words, `"a phrase"` must be there as it stands but for case and accents, `-word` and `-"a phrase"` must not be
+    there, and `licita*` is any word that begins so. Numbers and references (`art. 5º`, `Lei 13.709/2018`) are looked
+    for as a whole, too. By meaning, what is excluded is left out of the query and the rest is text.
+    """
     collection: _builtins.str
     """The collection, `collections/{collection}` or the bare id. Empty: `collections/default`."""
     limit: _builtins.int
@@ -93,6 +104,8 @@ class SearchRequest(_message.Message):
     """How passages are found."""
     min_sequence: _builtins.int
     """Answer only from an index that has reached this sequence (of a job or a delete); waits for it up to 10 s."""
+    explain: _builtins.bool
+    """Tell how the scores came about."""
     def __init__(
         self,
         *,
@@ -101,10 +114,11 @@ class SearchRequest(_message.Message):
         limit: _builtins.int = ...,
         mode: Global___SearchMode.ValueType = ...,
         min_sequence: _builtins.int = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "limit", b"limit", "min_sequence", b"min_sequence", "mode", b"mode", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "explain", b"explain", "limit", b"limit", "min_sequence", b"min_sequence", "mode", b"mode", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -120,6 +134,7 @@ class SearchResponse(_message.Message):
     INDEX_SEQUENCE_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     TOOK_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     index_sequence: _builtins.int
     """The sequence that the index had reached."""
     @_builtins.property
@@ -134,6 +149,10 @@ class SearchResponse(_message.Message):
     def took(self) -> _duration_pb2.Duration:
         """How long the server took."""
 
+    @_builtins.property
+    def explanation(self) -> _search_explain_pb2.SearchExplanation:
+        """How the scores came about. Set where it was asked for."""
+
     def __init__(
         self,
         *,
@@ -141,10 +160,11 @@ class SearchResponse(_message.Message):
         index_sequence: _builtins.int = ...,
         degraded: _abc.Iterable[Global___Degradation.ValueType] | None = ...,
         took: _duration_pb2.Duration | None = ...,
+        explanation: _search_explain_pb2.SearchExplanation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["took", b"took"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "took", b"took"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "hits", b"hits", "index_sequence", b"index_sequence", "took", b"took"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "explanation", b"explanation", "hits", b"hits", "index_sequence", b"index_sequence", "took", b"took"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -163,6 +183,8 @@ class SearchHit(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     HEADINGS_FIELD_NUMBER: _builtins.int
+    HIGHLIGHTS_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """The document, `collections/{collection}/documents/{document}`."""
     document_key: _builtins.str
@@ -181,6 +203,14 @@ class SearchHit(_message.Message):
     def headings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The headings above the passage, outermost first."""
 
+    @_builtins.property
+    def highlights(self) -> _containers.RepeatedCompositeFieldContainer[Global___Highlight]:
+        """Where words of the query stand in the text, in any of their forms. Ascending, without overlaps."""
+
+    @_builtins.property
+    def explanation(self) -> _search_explain_pb2.HitExplanation:
+        """Where the score comes from. Set where it was asked for."""
+
     def __init__(
         self,
         *,
@@ -191,14 +221,42 @@ class SearchHit(_message.Message):
         text: _builtins.str = ...,
         score: _builtins.float = ...,
         headings: _abc.Iterable[_builtins.str] | None = ...,
+        highlights: _abc.Iterable[Global___Highlight] | None = ...,
+        explanation: _search_explain_pb2.HitExplanation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "explanation", b"explanation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "document", b"document", "document_key", b"document_key", "file_name", b"file_name", "headings", b"headings", "score", b"score", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "document", b"document", "document_key", b"document_key", "explanation", b"explanation", "file_name", b"file_name", "headings", b"headings", "highlights", b"highlights", "score", b"score", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SearchHit: _TypeAlias = SearchHit  # noqa: Y015
+
+@_typing.final
+class Highlight(_message.Message):
+    """A stretch of the text of a passage: offsets in Unicode code points from the beginning of the text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    start: _builtins.int
+    """Where it begins."""
+    end: _builtins.int
+    """Where it ends, exclusive."""
+    def __init__(
+        self,
+        *,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Highlight: _TypeAlias = Highlight  # noqa: Y015
 
 @_typing.final
 class Citation(_message.Message):

@@ -44,15 +44,16 @@ def _graph(outputs: int) -> onnx.ModelProto:
         helper.make_node("ReduceSum", ["ones", "axis"], ["counts"], keepdims=1),
         helper.make_node("Sub", ["counts", "offset"], ["logit"]),
     ]
-    result = "logit"
+    result: tuple[str, list[str | int]] = ("logit", ["batch", 1])
     if outputs != 1:
-        nodes.append(helper.make_node("Unsqueeze", ["logit", "axis"], ["wide"]))  # (batch, 1, 1): no figure a pair
-        result = "wide"
+        nodes.append(helper.make_node("Concat", ["logit"] * outputs, ["wide"], axis=1))
+        nodes.append(helper.make_node("Unsqueeze", ["wide", "axis"], ["deep"]))
+        result = ("deep", ["batch", 1, outputs])  # what an embedding model gives, and no figure for a pair
     constants = [
         helper.make_tensor("axis", TensorProto.INT64, [1], [1]),
         helper.make_tensor("offset", TensorProto.FLOAT, [1], [OFFSET]),
     ]
-    output = helper.make_tensor_value_info(result, TensorProto.FLOAT, None)
+    output = helper.make_tensor_value_info(result[0], TensorProto.FLOAT, result[1])
     graph = helper.make_graph(nodes, "counting", inputs, [output], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)

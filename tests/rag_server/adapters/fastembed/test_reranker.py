@@ -53,7 +53,7 @@ def test_several_threads_may_score_at_once(reranker: FastembedReranker) -> None:
     assert all(np.allclose(result, results[0]) for result in results)
 
 
-def test_the_fingerprint_changes_with_the_files(folder: Path, reranker: FastembedReranker, tmp_path: Path) -> None:
+def test_the_fingerprint_changes_with_the_files(reranker: FastembedReranker, tmp_path: Path) -> None:
     same = make_cross_encoder(tmp_path / "same")
     assert FastembedReranker(resolve_reranker(str(same), tmp_path), threads=1).fingerprint == reranker.fingerprint
     (same / "tokenizer_config.json").write_text('{"model_max_length": 9, "pad_token": "[PAD]"}')
