@@ -10,6 +10,7 @@ from cli.supervised import Program, Supervised, Voice, first_of
 # How long the next program waits for the one before. Each bears the absence of the others, so none waits for ever:
 # a gateway takes uploads while the rag_server still rebuilds its index.
 PATIENCE_S = 10.0
+LOGS_LOOKED_AT_S = 60.0
 
 
 class Launcher:
@@ -28,9 +29,10 @@ class Launcher:
             async with asyncio.TaskGroup() as tasks:
                 for supervised in self.supervised:
                     await self._begin(supervised, tasks)
-                watcher = tasks.create_task(self._watch_readiness())
+                watchers = [tasks.create_task(self._watch_readiness()), tasks.create_task(self._watch_logs())]
                 await self.stopping.wait()
-                watcher.cancel()
+                for watcher in watchers:
+                    watcher.cancel()
                 for supervised in reversed(self.supervised):
                     if supervised.starts:
                         await supervised.stop(self.at_once)
@@ -49,7 +51,6 @@ class Launcher:
     async def _begin(self, supervised: Supervised, tasks: asyncio.TaskGroup) -> None:
         if self.stopping.is_set():
             return
-        self._folder.rotate_log(supervised.program.name)
         tasks.create_task(supervised.keep(self.stopping), name=supervised.program.name)
         if supervised.program.awaited:
             await first_of(supervised.ready, self.stopping, within_s=PATIENCE_S)
@@ -59,6 +60,12 @@ class Launcher:
             for supervised in self.supervised:
                 await supervised.ready.wait()
         self.all_ready.set()
+
+    async def _watch_logs(self) -> None:
+        while True:
+            for supervised in self.supervised:
+                self._folder.rotate_log(supervised.program.name)
+            await asyncio.sleep(LOGS_LOOKED_AT_S)
 
     def _judge(self) -> None:
         for supervised in self.supervised:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,17 +56,22 @@ class RunFolder:
         return self.log_path(name).open("ab")
 
     def rotate_log(self, name: str) -> None:
-        """Put a log that has grown large aside; the one put aside before goes."""
+        """Put a log that has grown large aside; the one put aside before goes.
+
+        The program may be writing: it appends, so it goes on at the start of the emptied file. A line that it writes in
+        between is lost.
+        """
         path = self.log_path(name)
         if path.exists() and path.stat().st_size > ROTATE_BYTES:
-            path.replace(path.with_suffix(".jsonl.1"))
+            shutil.copyfile(path, path.with_suffix(".jsonl.1"))
+            os.truncate(path, 0)
 
 
 def last_line(path: Path, begin: int) -> str:
     """The last line that was written after position `begin`, readable; empty if there is none."""
     with path.open("rb") as log:
         size = log.seek(0, os.SEEK_END)
-        log.seek(max(begin, size - TAIL_BYTES))
+        log.seek(max(begin if begin <= size else 0, size - TAIL_BYTES))
         lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     return _readable(lines[-1]) if lines else ""
 

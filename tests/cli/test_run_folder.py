@@ -36,10 +36,16 @@ def test_only_a_large_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.Monke
         folder.log_path("serve").write_text("x" * 10)
         folder.rotate_log("serve")
         assert folder.log_path("serve").exists()
-        folder.log_path("serve").write_text("x" * 11)
-        folder.rotate_log("serve")
+        with folder.open_log("serve") as log:
+            log.write(b"x")
+            log.flush()
+            folder.rotate_log("serve")
+            log.write(b"on")  # by a program that goes on
         folder.rotate_log("never-written")
-    assert [path.name for path in folder.logs.iterdir()] == ["serve.jsonl.1"]
+    assert {path.name: path.read_text() for path in folder.logs.iterdir()} == {
+        "serve.jsonl": "on",
+        "serve.jsonl.1": "x" * 11,
+    }
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ from rag_server.domain.extraction import ExtractionLimits
 from rag_server.domain.job import Job, JobState, Order
 from rag_server.domain.pipeline import Pipeline
 from storage.blobs import BlobFolder
+from storage.migrations import upgrade
 from storage.sqlite import Database
+from tests.fakes.store_ports import MIGRATIONS
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(os.environ.get("ACERVO_TEST_DATA", "/nonexistent")) / "data" / "docs" / "bad"
@@ -44,11 +46,12 @@ async def ended(jobs: SqliteJobs, job_id: str, worker: "subprocess.Popen[bytes]"
     return job
 
 
+def seconds(job: Job) -> float:
+    return (job.end_time or 0.0) - (job.start_time or 0.0)
+
+
 async def take_in(folder: Path, worker: "subprocess.Popen[bytes]") -> tuple[list[Job], list[Job]]:
     """The jobs of the hostile files, and those of the healthy ones between them, as they ended."""
-    async with asyncio.timeout(ENOUGH_S):
-        while not (folder / "rag_server.db").exists() or not (folder / "slots" / "slot-1.json").exists():
-            await asyncio.sleep(0.05)
     hostile, healthy = [], []
     async with Database(folder / "rag_server.db") as database:
         jobs, blobs = SqliteJobs(database, Pipeline("any", "any")), BlobFolder(folder / "blobs")
@@ -62,9 +65,11 @@ async def take_in(folder: Path, worker: "subprocess.Popen[bytes]") -> tuple[list
         return [await ended(jobs, one, worker) for one in hostile], [await ended(jobs, one, worker) for one in healthy]
 
 
-async def test_every_hostile_file_ends_and_harms_nobody(tmp_path: Path) -> None:
+def test_every_hostile_file_ends_and_harms_nobody(tmp_path: Path) -> None:
     folder, temporary = tmp_path / "store", tmp_path / "tmp"
+    folder.mkdir()
     temporary.mkdir()
+    upgrade(folder / "rag_server.db", MIGRATIONS)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ACERVO_")}
     settings = {"PYTHONPATH": str(ROOT), "ACERVO_STORE": str(folder), "TMPDIR": str(temporary)}
     command = [sys.executable, "-m", "rag_server.work"]
@@ -72,7 +77,7 @@ async def test_every_hostile_file_ends_and_harms_nobody(tmp_path: Path) -> None:
     try:
         family = psutil.Process(worker.pid)
         with PeakMemory(lambda: [family, *family.children(recursive=True)]) as memory:
-            hostile, healthy = await take_in(folder, worker)
+            hostile, healthy = asyncio.run(take_in(folder, worker))
         assert worker.poll() is None
     finally:
         worker.terminate()
@@ -85,7 +90,8 @@ async def test_every_hostile_file_ends_and_harms_nobody(tmp_path: Path) -> None:
     assert {job.state for job in healthy} == {JobState.SUCCEEDED}
     assert {(job.attempt, job.crashes) for job in [*hostile, *healthy]} == {(1, 0)}
     allowed_s = ExtractionLimits().document_timeout_s + 2
-    assert all((job.end_time or 0) - (job.start_time or 0) <= allowed_s for job in hostile)
+    assert max(map(seconds, hostile)) <= allowed_s
     peaks = memory.peaks()
     assert {"work", "extract"} <= peaks.keys()
     assert max(peaks.values()) < GIB, peaks
+    print({"longest_s": max(map(seconds, hostile)), "peak_mib": {n: p >> 20 for n, p in peaks.items()}})  # noqa: T201 - shown with -s
