@@ -11,6 +11,7 @@ from rich.text import Text
 from acervo.rag.v1 import search_service_pb2
 from acervo.rag.v1.search_service_pb2 import SearchHit, SearchMode, SearchRequest, SearchResponse
 from cli.connection import connected
+from cli.explaining import explain_answer, explain_hit, explanation_as_json, hit_explanation_as_json
 from cli.options import DEFAULT_SERVER, AsJson, OfCollection, Server
 from cli.output import clean, console, print_json
 from cli.plain import short_name
@@ -23,6 +24,7 @@ DEGRADATION = search_service_pb2.DESCRIPTOR.enum_types_by_name["Degradation"]
 DEGRADATION_TEXTS = {
     "NO_DENSE": "found by words only: the query could not be embedded",
     "NO_LEXICAL": "found by meaning only: the word index could not be asked",
+    "NO_PHRASE": "no passage has the quoted phrase: found by its words",
 }
 
 
@@ -42,6 +44,7 @@ def search(  # noqa: PLR0913 - each option of the command is a parameter
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many hits at the most.")] = 10,
     mode: Annotated[Mode, typer.Option(help="By words and meaning, by words, or by meaning.")] = Mode.HYBRID,
     min_sequence: Annotated[int, typer.Option(min=0, help="Wait for an index that has reached this.")] = 0,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how the scores came about.")] = False,
     server: Server = DEFAULT_SERVER,
     as_json: AsJson = False,
 ) -> None:
@@ -52,13 +55,14 @@ def search(  # noqa: PLR0913 - each option of the command is a parameter
         limit=limit,
         mode=SearchMode.Value(f"SEARCH_MODE_{mode.name}"),
         min_sequence=min_sequence,
+        explain=explain,
     )
     with connected(server) as connection:
         answer = connection.call(connection.searches.Search, request)
     if as_json:
         print_json(_answer_as_json(answer))
     else:
-        _print_answer(answer, request.query)
+        _print_answer(answer)
 
 
 def _answer_as_json(answer: SearchResponse) -> dict[str, Any]:
@@ -67,6 +71,7 @@ def _answer_as_json(answer: SearchResponse) -> dict[str, Any]:
         "degraded": [short_name(DEGRADATION, value) for value in answer.degraded],
         "took_ms": round(answer.took.ToTimedelta().total_seconds() * 1000, 3),
         "index_sequence": answer.index_sequence,
+        **({"explanation": explanation_as_json(answer.explanation)} if answer.HasField("explanation") else {}),
     }
 
 
@@ -83,6 +88,8 @@ def _hit_as_json(hit: SearchHit) -> dict[str, Any]:
         "headings": list(hit.headings),
         "document_key": hit.document_key,
         "document_version": hit.citation.document_version,
+        "highlights": [[mark.start, mark.end] for mark in hit.highlights],
+        **({"explanation": hit_explanation_as_json(hit.explanation)} if hit.HasField("explanation") else {}),
     }
 
 
@@ -94,7 +101,7 @@ def cite(hit: SearchHit) -> str:
     return f"{hit.file_name or hit.document_key}{page} [{where.char_start}:{where.char_end}]"
 
 
-def _print_answer(answer: SearchResponse, query: str) -> None:
+def _print_answer(answer: SearchResponse) -> None:
     output = console()
     width = min(output.width, LONGEST_LINE)
     for value in answer.degraded:
@@ -103,19 +110,23 @@ def _print_answer(answer: SearchResponse, query: str) -> None:
     if not answer.hits:
         output.print("Nothing found.")
     for rank, hit in enumerate(answer.hits, start=1):
-        _print_hit(output, rank, hit, query, width)
+        _print_hit(output, rank, hit, width)
+    if answer.HasField("explanation"):
+        output.print(Text(explain_answer(answer.explanation), "dim"), width=width)
     output.print(Text(f"{len(answer.hits)} in {answer.took.ToTimedelta().total_seconds() * 1000:.0f} ms", style="dim"))
 
 
-def _print_hit(output: Console, rank: int, hit: SearchHit, query: str, width: int) -> None:
+def _print_hit(output: Console, rank: int, hit: SearchHit, width: int) -> None:
     head = Text.assemble((f"{rank}. ", "dim"), (clean(cite(hit)), "bold"), (f"  {hit.score:.3f}", "dim"))
     output.print(head, width=width)
     if hit.headings:
         output.print(
             Padding(Text(clean(" › ".join(hit.headings)), style="italic"), (0, 0, 0, 3), expand=False), width=width
         )
-    snippet = make_snippet(clean(hit.text), query)
-    text = Text(snippet.text)
-    for begin, end in snippet.marks:
-        text.stylize("bold yellow", begin, end)
-    output.print(Padding(text, (0, 0, 1, 3), expand=False), width=width)
+    snippet = make_snippet(hit.text, [(mark.start, mark.end) for mark in hit.highlights])
+    text = Text()
+    for piece, is_marked in snippet.pieces():
+        text.append(clean(piece), "bold yellow" if is_marked else None)
+    output.print(Padding(text, (0, 0, 0 if hit.HasField("explanation") else 1, 3), expand=False), width=width)
+    if hit.HasField("explanation"):
+        output.print(Padding(Text(explain_hit(hit.explanation), "dim"), (0, 0, 1, 3), expand=False), width=width)

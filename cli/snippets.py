@@ -1,12 +1,14 @@
 """The part of a passage that a reader wants to see, with the words that were asked for."""
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 LENGTH = 420  # characters; some five lines of a terminal
-SHORTEST_WORD = 3  # shorter ones, "de" and "a", would light up everywhere
+
+Range = tuple[int, int]  # offsets in code points, the end exclusive
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +16,17 @@ class Snippet:
     """Text, and the ranges of it that hold words of the query."""
 
     text: str
-    marks: tuple[tuple[int, int], ...]
+    marks: tuple[Range, ...]
+
+    def pieces(self) -> list[tuple[str, bool]]:
+        """The text in pieces, and which of them are marked."""
+        borders = [0, *(border for mark in self.marks for border in mark), len(self.text)]
+        return [(self.text[begin:end], place % 2 == 1) for place, (begin, end) in enumerate(pairwise(borders))]
 
 
-def make_snippet(text: str, query: str, length: int = LENGTH) -> Snippet:
-    """The stretch of `text` with the most words of the query, cut at spaces; accents and case do not matter."""
-    text = " ".join(text.split())
-    words = _wanted(query)
-    marks = [mark for mark in _words(text) if _matches(fold(text[slice(*mark)]), words)]
+def make_snippet(text: str, marks: Sequence[Range], length: int = LENGTH) -> Snippet:
+    """The stretch of `text` with the most marks, on one line, cut at spaces. Marks ascend and do not overlap."""
+    text, marks = _on_one_line(text, marks)
     begin, end = _stretch(text, marks, length)
     head, tail = "… " if begin else "", " …" if end < len(text) else ""
     offset = len(head) - begin
@@ -29,28 +34,25 @@ def make_snippet(text: str, query: str, length: int = LENGTH) -> Snippet:
     return Snippet(f"{head}{text[begin:end]}{tail}", inside)
 
 
-def fold(word: str) -> str:
-    """Without case and accents: `Ação` is `acao`."""
-    decomposed = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+def _on_one_line(text: str, marks: Sequence[Range]) -> tuple[str, list[Range]]:
+    """The words with one space between them, and the marks where they are then. A mark lies within a word."""
+    words = [(match.start(), match[0]) for match in re.finditer(r"\S+", text)]
+    starts = [start for start, _ in words]
+    new_starts: list[int] = []
+    length = 0
+    for _, word in words:
+        new_starts.append(length)
+        length += len(word) + 1
+    moved: list[Range] = []
+    for start, stop in marks:
+        place = bisect_right(starts, start) - 1
+        if place >= 0 and starts[place] <= start < stop <= starts[place] + len(words[place][1]):
+            by = new_starts[place] - starts[place]
+            moved.append((start + by, stop + by))
+    return " ".join(word for _, word in words), moved
 
 
-def _wanted(query: str) -> frozenset[str]:
-    words = [fold(query[slice(*mark)]) for mark in _words(query)]
-    return frozenset([word for word in words if len(word) >= SHORTEST_WORD] or words)
-
-
-def _words(text: str) -> Iterator[tuple[int, int]]:
-    # Combining marks are no word characters; a decomposed "ã" must not end its word.
-    return (match.span() for match in re.finditer(r"[\w\u0300-\u036f]+", text))
-
-
-def _matches(word: str, wanted: frozenset[str]) -> bool:
-    # "contrato" lights "contratos" up too: the server's stemming goes further, this only guides the eye.
-    return word in wanted or any(len(one) > SHORTEST_WORD and word.startswith(one) for one in wanted)
-
-
-def _stretch(text: str, marks: Sequence[tuple[int, int]], length: int) -> tuple[int, int]:
+def _stretch(text: str, marks: Sequence[Range], length: int) -> Range:
     if len(text) <= length:
         return 0, len(text)
     starts = [start for start, _ in marks] or [0]

@@ -143,7 +143,7 @@ class Staging(Protocol):
         """
 
     async def drop_retired(self, limit: int) -> int:
-        """Delete up to `limit` chunks of versions that can no longer be found; returns how many."""
+        """Delete up to `limit` chunks of versions that can no longer be found, the oldest first; returns how many."""
 
 
 class Documents(Protocol):

@@ -1,13 +1,16 @@
 """The settings of the rag_server's programs, read from ACERVO_* variables and checked as a whole."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.environment import Environment
+from serving.environment import Environment, SettingsError
 from serving.logs import LEVELS
 from storage.profile import Embedded, read_profile
 
+# As Tesseract names them: three letters, a script or a variant after an underscore.
+_LANGUAGES = re.compile(r"[a-zA-Z]{3,}(?:_[a-zA-Z]+)*(?:\+[a-zA-Z]{3,}(?:_[a-zA-Z]+)*)*")
 PDF_ENGINES = ("pymupdf", "pdfium")
 
 
@@ -22,6 +25,7 @@ class Settings:
     reranker: str  # empty for none, a folder, or the name of a pulled cross-encoder
     embed_threads: int  # of ingestion; queries have one of their own
     pdf_engine: str  # one of PDF_ENGINES
+    ocr: str  # the languages that text in pictures is recognised in, such as por+eng; empty for none
     require_sandbox: bool  # documents are read in a full sandbox or not at all
     max_upload_bytes: int
     min_free_bytes: int | None  # uploads are refused below; None: 1 GiB, or 5 % of a smaller disk
@@ -41,11 +45,18 @@ def read(variables: Mapping[str, str], cores: int) -> Settings:
         reranker=environment.text("RERANKER", ""),
         embed_threads=environment.integer("EMBED_THREADS", cores, 1, 256),
         pdf_engine=environment.choice("PDF_ENGINE", "pymupdf", PDF_ENGINES),
+        ocr=_languages(environment.text("OCR", "")),
         require_sandbox=environment.flag("REQUIRE_SANDBOX"),
         max_upload_bytes=environment.integer("MAX_UPLOAD_BYTES", 100 << 20, 1, 1 << 40),
         min_free_bytes=environment.optional_integer("MIN_FREE_BYTES", 0, 1 << 50),
         log_level=environment.choice("LOG_LEVEL", "INFO", LEVELS),
     )
+
+
+def _languages(given: str) -> str:
+    if given and not _LANGUAGES.fullmatch(given):
+        raise SettingsError(f"ACERVO_OCR must be languages as Tesseract names them, such as por+eng, not {given!r}")
+    return given
 
 
 def models_folder(variables: Mapping[str, str]) -> Path:

@@ -21,6 +21,7 @@ KNOWN = frozenset(
         "MIN_FREE_BYTES",
         "MODEL",
         "MODELS_FOLDER",
+        "OCR",
         "PDF_ENGINE",
         "RAG_LISTEN",
         "RAG_SERVER",

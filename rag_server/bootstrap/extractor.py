@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from rag_server.adapters.extractor_process.process import ExtractorProcess
+from rag_server.adapters.py3langid.language import language_of
+from rag_server.adapters.tesseract.recognition import Tesseract
 from rag_server.domain.extraction import ExtractionLimits
 from rag_server.settings import Settings
 
@@ -19,7 +21,12 @@ async def running_extractor(settings: Settings) -> AsyncIterator[ExtractorProces
 
     Raises SandboxMissing and ExtractorUnavailable.
     """
-    extractor = ExtractorProcess(settings.pdf_engine, require_sandbox=settings.require_sandbox)
+    extractor = ExtractorProcess(
+        settings.pdf_engine,
+        require_sandbox=settings.require_sandbox,
+        picture_reader=Tesseract(settings.ocr) if settings.ocr else None,
+        language_of=language_of,
+    )
     await extractor.start(extraction_limits(settings).memory_bytes)
     try:
         yield extractor

@@ -6,7 +6,7 @@ only a letter or a quotation mark behind a minus that begins a word excludes.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 # Telephones and word processors write these by themselves.
@@ -26,10 +26,20 @@ _WORD = re.compile(r"[^\W_]")
 class Wording:
     """The text of a query, taken apart."""
 
-    text: str  # what is looked for, phrases and beginnings among it, without signs and without what is excluded
+    text: str  # the words that are looked for, those of phrases among them; nothing of what follows the phrases here
     phrases: tuple[str, ...] = ()  # each must be there
     excluded: tuple[str, ...] = ()  # words or phrases: none may be there
     prefixes: tuple[str, ...] = ()
+
+    @property
+    def meaning(self) -> str:
+        """What may be embedded: all that is looked for."""
+        return " ".join(filter(None, (self.text, *self.prefixes)))
+
+    @property
+    def without_phrases(self) -> "Wording":
+        """The same words, wherever they stand; what is excluded stays so."""
+        return replace(self, phrases=())
 
     @property
     def is_conditional(self) -> bool:
@@ -48,20 +58,14 @@ def wording_of(query: str) -> Wording:
         rest.append(text[taken : match.start()])
         taken = match.end()
         kind, piece = _understood(match)
-        if kind != "excluded":
+        if kind == "phrase":
             rest.append(piece)
         if kind and _WORD.search(piece):
             found[kind].append(piece)
     wanted = "".join([*rest, text[taken:]]).strip()
-    if not _WORD.search(wanted):
+    if not (_WORD.search(wanted) or found["prefix"]):
         return Wording(query)
     return Wording(wanted, *(tuple(dict.fromkeys(found[kind])) for kind in ("phrase", "excluded", "prefix")))
-
-
-def without_phrases(query: str) -> str:
-    """The same query, only that the words of its phrases may stand anywhere; what is excluded stays so."""
-    text = query.translate(_QUOTATION_MARKS)
-    return _PIECE.sub(lambda match: match[0] if match["phrase"] is None or match["minus"] else match["phrase"], text)
 
 
 def _understood(match: re.Match[str]) -> tuple[str, str]:

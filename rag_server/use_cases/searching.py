@@ -12,7 +12,7 @@ from rag_server.domain.errors import IndexBehind
 from rag_server.domain.explanation import Explanation, Stage
 from rag_server.domain.ranking import Scored
 from rag_server.domain.search import Answer, Degradation, Hit, Query, SearchMode
-from rag_server.domain.wording import without_phrases, wording_of
+from rag_server.domain.wording import wording_of
 from rag_server.index_ports import Indexes
 from rag_server.ports import ChangeLog, Embedder
 from rag_server.use_cases.explaining import explain_hits
@@ -57,9 +57,10 @@ class Searching:
         try:
             found = self._found(question, query.limit)
             if not found.hits and question.by_words and question.wording.phrases:
-                found, degraded = self._without_phrases(question, query), (*degraded, Degradation.NO_PHRASE)
+                relaxed = replace(question, wording=question.wording.without_phrases)
+                found, degraded = self._found(relaxed, query.limit), (*degraded, Degradation.NO_PHRASE)
         except WordsFailed:
-            vector = question.vector if question.vector is not None else self._embedded(question.wording.text, clock)
+            vector = question.vector if question.vector is not None else self._embedded(question.wording.meaning, clock)
             if vector is None:
                 raise
             _log.exception("word_index_failed")
@@ -79,7 +80,7 @@ class Searching:
         vector = None
         if mode is not SearchMode.LEXICAL:
             try:
-                vector = self._embedded(wording.text, clock)
+                vector = self._embedded(wording.meaning, clock)
             except Exception:  # noqa: BLE001 - whatever the model raises: words only are better than no answer
                 _log.exception("query_not_embedded")
                 mode, degraded = SearchMode.LEXICAL, (Degradation.NO_DENSE,)
@@ -92,10 +93,6 @@ class Searching:
         with clock.measuring(Stage.EMBED):
             vector = self.embedder.embed_query(text)
         return vector if vector.any() else None
-
-    def _without_phrases(self, question: Question, query: Query) -> "_Found":
-        wording = wording_of(without_phrases(query.normal_text))
-        return self._found(replace(question, wording=wording), query.limit)
 
     def _found(self, question: Question, limit: int) -> "_Found":
         """The best that stand; one search is enough unless many of the candidates are gone."""

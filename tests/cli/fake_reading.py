@@ -17,11 +17,13 @@ from acervo.rag.v1 import (
     document_pb2,
     document_service_pb2,
     document_service_pb2_grpc,
+    search_explain_pb2,
     search_service_pb2,
     search_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
 )
+from acervo.rag.v1.search_explain_pb2 import SearchExplanation, SearchStageTime
 
 
 def status_of(code: grpc.StatusCode, reason: str, message: str, retry_s: float = 0.0) -> status_pb2.Status:
@@ -103,7 +105,15 @@ class FakeReading(
         self.searches.append(request)
         took = Duration()
         took.FromMicroseconds(12500)
-        return search_service_pb2.SearchResponse(hits=self.hits, degraded=self.degraded, took=took, index_sequence=7)
+        stage = SearchStageTime(stage=search_explain_pb2.SEARCH_STAGE_LEXICAL, took=took)
+        explanation = SearchExplanation(lexical_weight=0.125, dense_weight=0.5, model_fingerprint="f", stages=[stage])
+        return search_service_pb2.SearchResponse(
+            hits=self.hits,
+            degraded=self.degraded,
+            took=took,
+            index_sequence=7,
+            explanation=explanation if request.explain else None,
+        )
 
     def GetHealth(
         self, request: system_service_pb2.GetHealthRequest, context: grpc.ServicerContext

@@ -3,7 +3,8 @@ from collections.abc import Callable
 import pytest
 
 from acervo.rag.v1 import search_service_pb2
-from acervo.rag.v1.search_service_pb2 import Citation, SearchHit
+from acervo.rag.v1.search_explain_pb2 import HitExplanation, TermScore
+from acervo.rag.v1.search_service_pb2 import Citation, Highlight, SearchHit
 from cli.search import cite
 from tests.cli.conftest import Run
 from tests.cli.fake_acervo import FakeAcervo
@@ -45,6 +46,7 @@ def test_json_has_the_agreed_keys_on_one_line(call: Call, acervo: FakeAcervo) ->
                 "headings": ["Título III", "Capítulo VII"],
                 "document_key": "leis/lei.pdf",
                 "document_version": 2,
+                "highlights": [],
             }
         ],
         "degraded": ["NO_DENSE"],
@@ -66,6 +68,29 @@ def test_people_see_rank_citation_score_headings_and_text(call: Call, acervo: Fa
     assert "1. lei.pdf, p. 3-4 [1234:1789]  0.750" in out
     assert "Título III › Capítulo VII" in out
     assert "A administração pública obedecerá aos princípios." in out
+
+
+def test_the_words_that_the_server_marked_travel_on(call: Call, acervo: FakeAcervo) -> None:
+    acervo.hits = [hit(highlights=[Highlight(start=2, end=15)])]
+    (found,) = call("search", "administrar", "--json").json["hits"]
+    assert found["highlights"] == [[2, 15]]
+    assert found["text"][2:15] == "administração"
+
+
+def test_people_and_programs_see_how_scores_came_about_when_they_ask(call: Call, acervo: FakeAcervo) -> None:
+    terms = [TermScore(term="publica", score=4.0), TermScore(term="administracao", score=2.5)]
+    acervo.hits = [hit(explanation=HitExplanation(bm25=6.5, cosine=0.25, lexical_rank=2, terms=terms))]
+    out = call("search", "x", "--explain").out
+    assert "words 6.50 (rank 2): publica 4.00, administracao 2.50 · meaning 0.250" in out
+    assert "score = 0.125 × words + 0.5 × meaning · lexical 12.5 ms" in out
+    answer = call("search", "x", "--explain", "--json").json
+    assert answer["explanation"] == {
+        "lexical_weight": 0.125,
+        "dense_weight": 0.5,
+        "model_fingerprint": "f",
+        "stages_ms": {"LEXICAL": 12.5},
+    }
+    assert answer["hits"][0]["explanation"]["terms"] == {"publica": 4.0, "administracao": 2.5}
 
 
 def test_what_was_left_out_is_said(call: Call, acervo: FakeAcervo) -> None:

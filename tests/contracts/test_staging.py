@@ -164,6 +164,16 @@ async def test_dropping_what_can_no_longer_be_found_goes_in_steps(store: StorePo
     assert found_texts(store) == ["d", "e"]
 
 
+async def test_the_oldest_chunks_are_dropped_first_and_the_rest_stay_known(store: StorePorts) -> None:
+    await ingest(store, content="a b c")
+    await ingest(store, content="d e")
+    await ingest(store, content="f")
+    assert await store.staging.drop_retired(4) == 4
+    await store.jobs.admit(order("b.txt"), tick())
+    hashes = [staged.chunk.content_hash for staged in staged_chunks("a b c d e f")]
+    assert set(await store.staging.known_vectors(await claim(store), hashes)) == set(hashes[4:])
+
+
 async def test_unchanged_ends_the_job_only_where_the_bytes_stand(store: StorePorts) -> None:
     first = order(content="one")
     second = order(content="one")

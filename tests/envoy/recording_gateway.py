@@ -16,6 +16,7 @@ from acervo.gateway.v1 import (
     edge_service_pb2_grpc,
     event_service_pb2,
     event_service_pb2_grpc,
+    openai_service_pb2_grpc,
     upload_service_pb2,
     upload_service_pb2_grpc,
 )
@@ -31,6 +32,7 @@ from acervo.rag.v1 import (
 )
 from serving.server import Server, bind
 from serving.status import make_status
+from tests.envoy.openai_service import OpenAi
 
 JOB = "jobs/0192f0c1-2345-7abc-8def-0123456789ab"
 LOST = "jobs/00000000-0000-7000-8000-000000000000"
@@ -73,6 +75,7 @@ class RecordingGateway:
         job_service_pb2_grpc.add_JobServiceServicer_to_server(Jobs(self), server.grpc)
         search_service_pb2_grpc.add_SearchServiceServicer_to_server(Search(self), server.grpc)
         ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(Ingest(self), server.grpc)
+        openai_service_pb2_grpc.add_OpenAiServiceServicer_to_server(OpenAi(self), server.grpc)
         return server
 
 

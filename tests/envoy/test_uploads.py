@@ -1,13 +1,11 @@
 """Uploads over REST: every byte arrives as it was sent, up to the limit."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.envoy.by_hand import exchange
 from tests.envoy.conftest import MAX_UPLOAD_BYTES, Edge
 from tests.envoy.recording_gateway import RecordingGateway
 
@@ -102,24 +100,3 @@ async def test_a_body_that_grows_over_the_limit_is_413(edge: Edge) -> None:
 async def chunks(count: int) -> AsyncIterator[bytes]:
     for _ in range(count):
         yield b"x" * 100
-
-
-async def exchange(edge: Edge, path: str, header: str, body: list[bytes]) -> tuple[int, Any]:
-    """Send a request by hand and read the answer while the body is still going out, as curl and browsers do."""
-    host, port = edge.address.split(":")
-    async with asyncio.timeout(20):
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(f"POST {path} HTTP/1.1\r\nhost: {host}\r\n{header}\r\n\r\n".encode())
-        sending = asyncio.create_task(send(writer, body))
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length"))
-        answer = await reader.readexactly(int(length.split(b":")[1]))
-        sending.cancel()
-        writer.close()
-    return int(head.split()[1]), json.loads(answer)
-
-
-async def send(writer: asyncio.StreamWriter, body: list[bytes]) -> None:
-    for piece in body:
-        writer.write(piece)
-        await writer.drain()

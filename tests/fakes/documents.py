@@ -13,17 +13,19 @@ import pymupdf
 from rag_server.adapters.parsing.budget import Budget
 from rag_server.adapters.parsing.detection import detect
 from rag_server.adapters.parsing.readers import reader_for
-from rag_server.adapters.parsing.reading import DamagedPage, Reading, Source, UnreadablePage
+from rag_server.adapters.parsing.reading import DamagedPage, Reading, Source
 from rag_server.domain.extraction import ExtractionLimits, Page
 
 _open: Any = pymupdf.open  # the library has no types
 
 
 @contextmanager
-def source_of(path: Path, *, pdf_engine: str = "pymupdf", media_type: str = "") -> Iterator[Source]:
+def source_of(
+    path: Path, *, pdf_engine: str = "pymupdf", media_type: str = "", wants_pictures: bool = False
+) -> Iterator[Source]:
     """A file as the child sees it."""
     with path.open("rb") as file:
-        yield Source(file, path.stat().st_size, path.name, media_type, pdf_engine)
+        yield Source(file, path.stat().st_size, path.name, media_type, pdf_engine, wants_pictures)
 
 
 def read(
@@ -34,7 +36,7 @@ def read(
     with source_of(path, pdf_engine=pdf_engine) as source:
         reading = reader_for(detect(source, budget))(source, budget)
         pages = [page.page if isinstance(page, DamagedPage) else page for page in reading.pages]
-    return reading, [page for page in pages if not isinstance(page, UnreadablePage)]
+    return reading, [page for page in pages if isinstance(page, Page)]
 
 
 def make_pdf(path: Path, pages: Sequence[Sequence[tuple[float, float, str]]], *, font_size: float = 11) -> Path:

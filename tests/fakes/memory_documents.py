@@ -75,7 +75,7 @@ class MemoryStaging:
         dropped = 0
         for version in [version for version in self.store.versions.values() if version.retired]:
             while version.chunks and dropped < limit:
-                version.chunks.popitem()
+                del version.chunks[min(version.chunks)]
                 dropped += 1
             if not version.chunks:
                 del self.store.versions[version.version_id]

@@ -78,8 +78,8 @@ class _Hub(BaseHTTPRequestHandler):
             "type": "file",
             "path": self._name(file),
             "size": len(content),
-            "oid": hashlib.sha1(content).hexdigest(),
-        }  # noqa: S324 - the hub's own choice
+            "oid": hashlib.sha1(content).hexdigest(),  # noqa: S324 - the hub's own choice
+        }
 
     def _answer(self, content: bytes, status: int = 200) -> None:
         self.send_response(status)

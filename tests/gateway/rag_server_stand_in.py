@@ -22,6 +22,7 @@ from acervo.rag.v1.collection_service_pb2_grpc import (
     add_CollectionServiceServicer_to_server,
 )
 from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceServicer, add_DocumentServiceServicer_to_server
+from acervo.rag.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
 from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceServicer, add_IngestServiceServicer_to_server
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceServicer, add_SearchServiceServicer_to_server
@@ -31,6 +32,7 @@ from serving.errors import Conflict, NotFound, ServiceError
 from serving.interceptors import Around, Context
 from serving.layers import errors_to_status, identified
 from serving.server import Server, bind
+from tests.gateway.embedding_stand_in import EmbeddingStandIn
 
 TERMINAL = (
     job_pb2.JOB_STATE_SUCCEEDED,
@@ -79,6 +81,7 @@ class RagServerStandIn:
         add_CollectionServiceServicer_to_server(Collections(), server.grpc)
         add_SearchServiceServicer_to_server(Search(self), server.grpc)
         add_SystemServiceServicer_to_server(System(), server.grpc)
+        add_EmbeddingServiceServicer_to_server(EmbeddingStandIn(self), server.grpc)
         await server.start()
         await server.ready()
         self.port, self._server = server.port, server

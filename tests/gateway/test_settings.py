@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import Embedded, read
+from gateway.settings import read
 from serving.environment import SettingsError
+from storage.profile import Embedded
 
 
 def test_without_any_variable_everything_has_a_default() -> None:

@@ -16,10 +16,12 @@ from grpc_status import rpc_status
 from acervo.gateway.v1 import upload_service_pb2
 from acervo.gateway.v1.edge_service_pb2_grpc import EdgeServiceStub
 from acervo.gateway.v1.event_service_pb2_grpc import EventServiceStub
+from acervo.gateway.v1.openai_service_pb2_grpc import OpenAiServiceStub
 from acervo.gateway.v1.upload_service_pb2_grpc import UploadServiceStub
 from acervo.rag.v1 import ingest_service_pb2
 from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceStub
 from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceStub
+from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceStub
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
@@ -32,9 +34,11 @@ from tests.gateway.rag_server_stand_in import RagServerStandIn
 if TYPE_CHECKING:
     from acervo.gateway.v1.edge_service_pb2_grpc import EdgeServiceAsyncStub
     from acervo.gateway.v1.event_service_pb2_grpc import EventServiceAsyncStub
+    from acervo.gateway.v1.openai_service_pb2_grpc import OpenAiServiceAsyncStub
     from acervo.gateway.v1.upload_service_pb2_grpc import UploadServiceAsyncStub
     from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
     from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
+    from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceAsyncStub
     from acervo.rag.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from acervo.rag.v1.search_service_pb2_grpc import SearchServiceAsyncStub
@@ -75,6 +79,14 @@ class World:
     @property
     def search(self) -> "SearchServiceAsyncStub":
         return SearchServiceStub(self.channel)
+
+    @property
+    def embedding(self) -> "EmbeddingServiceAsyncStub":
+        return EmbeddingServiceStub(self.channel)
+
+    @property
+    def openai(self) -> "OpenAiServiceAsyncStub":
+        return OpenAiServiceStub(self.channel)
 
     @property
     def system(self) -> "SystemServiceAsyncStub":

@@ -94,4 +94,3 @@ def test_every_hostile_file_ends_and_harms_nobody(tmp_path: Path) -> None:
     peaks = memory.peaks()
     assert {"work", "extract"} <= peaks.keys()
     assert max(peaks.values()) < GIB, peaks
-    print({"longest_s": max(map(seconds, hostile)), "peak_mib": {n: p >> 20 for n, p in peaks.items()}})  # noqa: T201 - shown with -s

@@ -28,3 +28,14 @@ def test_an_empty_value_means_the_default() -> None:
 def test_an_address_needs_host_and_port(given: str) -> None:
     with pytest.raises(SettingsError, match="HOST:PORT"):
         Environment({"ACERVO_SERVER": given}).address("SERVER", "127.0.0.1:8080")
+
+
+@pytest.mark.parametrize(("given", "value"), [("true", True), ("false", False), ("", False)])
+def test_a_flag_is_true_or_false(given: str, value: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert Environment({"ACERVO_REQUIRE_SANDBOX": given}).flag("REQUIRE_SANDBOX") is value
+
+
+@pytest.mark.parametrize("given", ["yes", "1", "True"])
+def test_a_flag_is_nothing_else(given: str) -> None:
+    with pytest.raises(SettingsError, match="ACERVO_REQUIRE_SANDBOX must be one of true, false"):
+        Environment({"ACERVO_REQUIRE_SANDBOX": given}).flag("REQUIRE_SANDBOX")

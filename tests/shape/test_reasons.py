@@ -2,7 +2,11 @@
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 import gateway
 import rag_server
@@ -13,7 +17,8 @@ from rag_server.domain.failure import SENTENCES, FailureReason
 from serving.errors import ServiceError
 
 REASONS = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118 - no dict
-ENTRIES = {"serve", "work", "extract", "pull"}
+ENTRIES = {"serve", "work", "extract", "pull", "preview"}
+API = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 def every_error(kind: type[ServiceError] = ServiceError) -> Iterator[type[ServiceError]]:
@@ -37,3 +42,12 @@ def test_every_reason_stands_in_the_contract() -> None:
 
 def test_every_failure_has_a_sentence() -> None:
     assert set(SENTENCES) == set(FailureReason)
+
+
+@pytest.mark.parametrize("reason", [reason for reason in FailureReason if reason is not FailureReason.LIMIT_EXCEEDED])
+def test_every_failure_is_explained_to_clients_in_its_own_words(reason: FailureReason) -> None:
+    assert re.search(rf"^\| `{reason}` \| \d+ \| {re.escape(SENTENCES[reason])} \|", API, re.MULTILINE)
+
+
+def test_a_limit_is_explained_with_what_it_tells() -> None:
+    assert re.search(r"^\| `LIMIT_EXCEEDED` \| \d+ \| The file exceeds a limit of this server: ", API, re.MULTILINE)

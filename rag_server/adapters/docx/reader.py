@@ -159,6 +159,7 @@ class _BodyWriter:
             self._writer.row(grid.row(_cells(row)), first=is_first)
             is_first = False
             crosses_page = self._around.rendered_breaks and row.find(f".//{W}lastRenderedPageBreak") is not None
+        self._writer.end_table()
 
     def _end_page(self) -> Page:
         for note in self._footnotes:

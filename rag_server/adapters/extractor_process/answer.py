@@ -3,24 +3,22 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rag_server.adapters.extractor_process.frames import PIECE_CHARS
+from rag_server.adapters.extractor_process.pictures import PictureInPieces
 from rag_server.adapters.extractor_process.tables import checked_tables
 from rag_server.adapters.parsing import media_types
-from rag_server.adapters.parsing.cleaning import clean_line, is_clean
+from rag_server.adapters.parsing.cleaning import clean, clean_line, is_clean
 from rag_server.adapters.parsing.page_writer import MAX_HEADING_CHARS, MAX_HEADINGS_PER_PAGE
 from rag_server.adapters.parsing.refusals import Refusal, failure_of
 from rag_server.domain.extraction import Extraction, ExtractionLimits, Heading, Page
-from rag_server.domain.failure import Failure, FailureReason, IngestionFailed
+from rag_server.domain.failure import SENTENCES, Failure, FailureReason, IngestionFailed
 
-_MEDIA_TYPES = media_types.BINARY | {
-    media_types.HTML,
-    media_types.MARKDOWN,
-    media_types.PLAIN,
-    media_types.CSV,
-    media_types.TSV,
-}
+_MEDIA_TYPES = media_types.BINARY | media_types.TEXT
+_MAY_BE_PICTURES = media_types.PICTURES | {media_types.PDF}
+_NONE_RECOGNISED = "The file has no text: it is empty or made of pictures in which no text was recognised."
 _PROPERTIES = ("title", "author", "language", "created", "modified")
 _MAX_PROPERTY_CHARS = 500
 _DETAIL_NAMES = frozenset({"which", "asked", "allowed", "error", "at"})
@@ -44,8 +42,11 @@ class Misbehaved(Exception):
 class Answer:
     """Collects the frames of one document until the last."""
 
-    def __init__(self, limits: ExtractionLimits) -> None:
+    def __init__(self, limits: ExtractionLimits, why_no_pictures: str = "") -> None:
         self._limits = limits
+        self._why_no_pictures = why_no_pictures  # a sentence, "" where text in pictures is read
+        self._picture = PictureInPieces()
+        self.pending_picture: bytes | None = None  # of the page that comes next; to be answered by `recognised`
         self._media_type = ""
         self._properties: dict[str, str] = {}
         self._pages: list[Page] = []
@@ -102,6 +103,8 @@ class Answer:
                 raise Misbehaved("page before start")
             elif kind == "page":
                 self._take_page(message)
+            elif kind == "picture":
+                self._take_picture(message)
             elif kind == "skipped":
                 self._skipped.append(self._next_number(message))
             elif kind == "end":
@@ -123,8 +126,14 @@ class Answer:
             raise IngestionFailed(self._failure)
         if not self.has_text:
             reason = FailureReason.CORRUPT if self._skipped or self._damaged else FailureReason.NO_TEXT
-            raise IngestionFailed(Failure(reason, detail={"pages": str(self.pages_done)}))
+            sentence = self._why_no_text() if reason is FailureReason.NO_TEXT else ""
+            raise IngestionFailed(Failure(reason, sentence, {"pages": str(self.pages_done)}))
         return self._extraction(self._damage())
+
+    def _why_no_text(self) -> str:
+        if self._media_type not in _MAY_BE_PICTURES:
+            return ""
+        return f"{SENTENCES[FailureReason.NO_TEXT]} {self._why_no_pictures}" if self._why_no_pictures else _NONE_RECOGNISED
 
     def partial(self, failure: Failure) -> Extraction:
         """The pages that came before reading stopped; the failure tells why the others are missing."""
@@ -157,6 +166,30 @@ class Answer:
             if value:
                 self._properties[name] = value
 
+    def _take_picture(self, message: Mapping[str, Any]) -> None:
+        if self._why_no_pictures or self._pieces:
+            raise Misbehaved("picture not asked for")
+        if not self._picture.is_open:
+            self._piece_page = self._next_number(message)
+        elif message["number"] != self._piece_page:
+            raise Misbehaved("picture not finished")
+        self.pending_picture = self._picture.take(message)
+
+    def recognised(self, text: str | None) -> None:
+        """Take in the text of the pending picture, None if it could not be recognised.
+
+        :raises Misbehaved: it is more text than allowed.
+        """
+        self.pending_picture = None
+        if text is None:
+            self._skipped.append(self._piece_page)
+            return
+        cleaned = clean(text)
+        self._chars += len(cleaned)
+        if self._chars > self._limits.max_text_chars:
+            raise Misbehaved("more text than allowed")
+        self._pages.append(Page(self._piece_page, cleaned))
+
     def _take_alive(self) -> None:
         self._alive_left -= 1
         if self._alive_left < 0:
@@ -164,6 +197,8 @@ class Answer:
 
     def _take_page(self, message: Mapping[str, Any]) -> None:
         text, number = message["text"], message["number"]
+        if self._picture.is_open:
+            raise Misbehaved("picture not finished")
         self._chars += len(text)
         if self._chars > self._limits.max_text_chars:
             raise Misbehaved("more text than allowed")
@@ -196,7 +231,10 @@ class Answer:
             for name, value in message["detail"].items()
             if name in _DETAIL_NAMES and isinstance(value, str) and _DETAIL.fullmatch(value)
         }
-        self._failure = failure_of(Refusal(message["refusal"]), detail)
+        refusal = Refusal(message["refusal"])
+        self._failure = failure_of(refusal, detail)
+        if refusal is Refusal.PICTURE and self._why_no_pictures:
+            self._failure = replace(self._failure, message=f"The file is a picture. {self._why_no_pictures}")
         self._is_over = True
 
 

@@ -1,5 +1,6 @@
 """The child's end of the wire, blocking."""
 
+import base64
 import os
 import socket
 import time
@@ -13,7 +14,8 @@ from rag_server.adapters.extractor_process.frames import (
     heading_fields,
     table_fields,
 )
-from rag_server.adapters.parsing.reading import DamagedPage, ReadPage, UnreadablePage
+from rag_server.adapters.extractor_process.pictures import PIECE_BYTES
+from rag_server.adapters.parsing.reading import DamagedPage, PicturePage, ReadPage, UnreadablePage
 
 _ALIVE_EVERY_S = 2.0
 _MAX_REQUEST_BYTES = 64 << 10
@@ -48,6 +50,9 @@ class Conversation:
         if isinstance(read, UnreadablePage):
             self.send("skipped", number=read.number)
             return
+        if isinstance(read, PicturePage):
+            self._send_picture(read)
+            return
         page = read.page if isinstance(read, DamagedPage) else read
         pieces = [page.text[start : start + PIECE_CHARS] for start in range(0, len(page.text), PIECE_CHARS)] or [""]
         for piece in pieces[:-1]:
@@ -61,6 +66,12 @@ class Conversation:
             tables=table_fields(page.tables),
             damaged=isinstance(read, DamagedPage),
         )
+
+    def _send_picture(self, read: PicturePage) -> None:
+        starts = range(0, len(read.png), PIECE_BYTES)
+        for start in starts:
+            data = base64.b64encode(read.png[start : start + PIECE_BYTES]).decode("ascii")
+            self.send("picture", number=read.number, data=data, more=start != starts[-1])
 
     def send_alive(self) -> None:
         """Show that a long page gets on; sent every few seconds however often this is called."""

@@ -7,6 +7,8 @@ The parent sends one request per document; the child answers with frames until `
     alive   {}                                   inside a page that takes long
     page    {number, text, more, headings, tables, damaged}
                                                  `more`: the text goes on in the next frame, which has the rest
+    picture {number, data, more}                 a page without text as PNG in base64, where pictures are wanted;
+                                                 the last piece without `more`
     skipped {number}                             a page that could not be read
     end     {}
     failed  {refusal, detail}
@@ -34,6 +36,7 @@ class Request:
     hints: SourceHints
     limits: ExtractionLimits
     pdf_engine: str
+    wants_pictures: bool = False
 
 
 def encode_request(request: Request) -> bytes:
@@ -42,13 +45,15 @@ def encode_request(request: Request) -> bytes:
         "file_name": request.hints.file_name[-_HINT_CHARS:],
         "media_type": request.hints.media_type[:_HINT_CHARS],
     }
-    return encode({"hints": hints, "limits": asdict(request.limits), "pdf_engine": request.pdf_engine})
+    options = {"pdf_engine": request.pdf_engine, "wants_pictures": request.wants_pictures}
+    return encode({"hints": hints, "limits": asdict(request.limits), **options})
 
 
 def decode_request(payload: bytes) -> Request:
     """The child trusts its parent: a malformed request is a defect and raises whatever it raises."""
     fields = json.loads(payload)
-    return Request(SourceHints(**fields["hints"]), ExtractionLimits(**fields["limits"]), fields["pdf_engine"])
+    hints, limits = SourceHints(**fields["hints"]), ExtractionLimits(**fields["limits"])
+    return Request(hints, limits, fields["pdf_engine"], fields["wants_pictures"])
 
 
 def encode(message: Mapping[str, Any]) -> bytes:

@@ -10,8 +10,10 @@ from pathlib import Path
 from rag_server.adapters.extractor_process.answer import Answer, Misbehaved, parse_frame
 from rag_server.adapters.extractor_process.child import Child, ChildGone, FrameTooLong
 from rag_server.adapters.extractor_process.frames import Request, encode_request
+from rag_server.adapters.extractor_process.pictures import NoPictureReader, PictureReader, UnreadablePicture
 from rag_server.adapters.parsing import media_types
 from rag_server.domain.extraction import Extraction, ExtractionLimits, SourceHints
+from rag_server.domain.language import with_language
 from rag_server.domain.failure import Failure, FailureReason, IngestionFailed
 from rag_server.domain.isolation import missing_layers
 from serving.errors import Unusable
@@ -59,11 +61,15 @@ class ExtractorProcess:
         pdf_engine: str = PYMUPDF,
         *,
         require_sandbox: bool = False,
+        picture_reader: PictureReader | None = None,
+        language_of: Callable[[str], str] | None = None,
         recycle_after_documents: int = _RECYCLE_AFTER_DOCUMENTS,
         recycle_above_bytes: int = _RECYCLE_ABOVE_BYTES,
     ) -> None:
         self._pdf_engine = pdf_engine
         self._require_sandbox = require_sandbox
+        self._picture_reader = picture_reader or NoPictureReader()
+        self._language_of = language_of
         self._recycle_after = recycle_after_documents
         self._recycle_above_bytes = recycle_above_bytes
         self._child: Child | None = None
@@ -95,9 +101,13 @@ class ExtractorProcess:
         async with self._turn:
             descriptor = _open(source, limits)
             try:
-                return await self._read(descriptor, hints, limits, on_progress)
+                extraction = await self._read(descriptor, hints, limits, on_progress)
             finally:
                 os.close(descriptor)
+        if self._language_of is None:
+            return extraction
+        # In a thread: the first call reads a model.
+        return await asyncio.to_thread(with_language, extraction, self._language_of)
 
     async def close(self) -> None:
         """End the child. A document being read is given up when its task is cancelled, not here."""
@@ -111,9 +121,10 @@ class ExtractorProcess:
         engine = self._pdf_engine
         last_failure = Failure(FailureReason.PARSER_CRASHED)
         for _ in range(_MOST_CHILDREN_PER_DOCUMENT):
-            answer = Answer(limits)
+            answer = Answer(limits, self._picture_reader.why_not)
+            request = Request(hints, limits, engine, wants_pictures=not self._picture_reader.why_not)
             try:
-                await self._converse(descriptor, Request(hints, limits, engine), answer, on_progress, deadline_s)
+                await self._converse(descriptor, request, answer, on_progress, deadline_s)
             except _Died as died:
                 last_failure = died.failure
                 if died.from_outside:
@@ -148,11 +159,25 @@ class ExtractorProcess:
             while not answer.is_over:
                 remaining_s = max(deadline_s - _now_s(), 0.0)
                 payload = await child.receive(min(request.limits.page_timeout_s, remaining_s))
-                if answer.accept(payload):
+                completes_a_page = answer.accept(payload)
+                if answer.pending_picture is not None:
+                    answer.recognised(await self._recognise(answer.pending_picture, request.limits, deadline_s))
+                    completes_a_page = True
+                if completes_a_page:
                     on_progress(answer.pages_done, answer.pages_total)
             self._documents_read += 1
         except BaseException as error:
             raise await self._post_mortem(child, error, deadline_s) from error
+
+    async def _recognise(self, png: bytes, limits: ExtractionLimits, deadline_s: float) -> str | None:
+        """The text of a page, None if it could not be had in the time of a page."""
+        remaining_s = deadline_s - _now_s()
+        if remaining_s <= 0:
+            raise TimeoutError
+        try:
+            return await self._picture_reader.read(png, min(limits.page_timeout_s, remaining_s))
+        except UnreadablePicture:
+            return None
 
     async def _post_mortem(self, child: Child, error: BaseException, deadline_s: float) -> BaseException:
         """End the child and find out what to say: `error` itself if it is not about the child."""

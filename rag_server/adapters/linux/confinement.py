@@ -7,6 +7,8 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rag_server.adapters.linux.landlock import restrict_files
@@ -16,13 +18,24 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _NICENESS = 10
 _OPEN_FILES = 64
+# The kernel starts these to start a program.
+_LOADERS = (Path("/lib64/ld-linux-x86-64.so.2"), Path("/lib/ld-linux-aarch64.so.1"))
 # CPU seconds beside the wall clock's: the parent's watchdog strikes first, this is for when there is none.
 _CPU_SLACK_S = 5
 
 
-def confine(memory_bytes: int, parent_pid: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program to become, with the folders that it reads."""
+
+    path: Path
+    data: Sequence[Path] = ()
+
+
+def confine(memory_bytes: int, parent_pid: int, program: Program | None = None) -> str:
     """Bind this process's life to its parent's and take away what reading does not need.
 
+    With `program` it may become that, which then is as confined as it is now.
     Returns the level of isolation reached, for the operator: the layers joined by "+".
     """
     _die_with(parent_pid)
@@ -39,8 +52,11 @@ def confine(memory_bytes: int, parent_pid: int) -> str:
         resource.setrlimit(limit, (value, value))
     # The types of files that this machine knows are read when a library first asks; ask while it may be read.
     mimetypes.init([])
-    landlock = restrict_files(_readable())
-    seccomp = restrict_system_calls()
+    if program is None:
+        landlock = restrict_files(_readable())
+    else:
+        landlock = restrict_files([*_readable(), *program.data], [program.path, *_LOADERS])
+    seccomp = restrict_system_calls(may_execute=program is not None)
     return "+".join(["rlimits", *(["seccomp"] if seccomp else []), *([f"landlock{landlock}"] if landlock else [])])
 
 

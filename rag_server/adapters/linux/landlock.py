@@ -9,7 +9,7 @@ from pathlib import Path
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION_FLAG = 1
 _RULE_PATH_BENEATH = 1
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_EXECUTE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 2, 1 << 3
 # Rights over files that each version of the interface knows, as the number of bits from the lowest.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 _NEWEST_FILE_RIGHTS = 16
@@ -18,8 +18,10 @@ _NET_RIGHTS = 0b11  # bind and connect TCP
 _SCOPES = 0b11  # abstract sockets and signals of processes outside
 
 
-def restrict_files(readable: Iterable[Path]) -> int:
+def restrict_files(readable: Iterable[Path], executable: Iterable[Path] = ()) -> int:
     """Allow this process to open nothing but what is under `readable`, for reading; and no TCP.
+
+    Of programs it may start those in `executable` alone.
 
     Returns the version of the interface in force, 0 if the kernel has none. What is open already stays usable.
     """
@@ -38,19 +40,21 @@ def restrict_files(readable: Iterable[Path]) -> int:
         return 0
     try:
         for path in readable:
-            _allow(library, ruleset, path)
+            _allow(library, ruleset, path, _READ_FILE)
+        for path in executable:
+            _allow(library, ruleset, path, _READ_FILE | _EXECUTE)
         return version if library.syscall(_RESTRICT_SELF, ruleset, 0) == 0 else 0
     finally:
         os.close(ruleset)
 
 
-def _allow(library: ctypes.CDLL, ruleset: int, path: Path) -> None:
+def _allow(library: ctypes.CDLL, ruleset: int, path: Path, file_rights: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # what is not there needs no permission
     try:
-        rights = _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE
+        rights = file_rights | _READ_DIR if path.is_dir() else file_rights
         library.syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, struct.pack("<Qi", rights, descriptor), 0)
     finally:
         os.close(descriptor)

@@ -25,15 +25,15 @@ _FORBIDDEN = _ERRNO | errno.EPERM
 _UNKNOWN = _ERRNO | errno.ENOSYS
 
 
-def restrict_system_calls() -> bool:
+def restrict_system_calls(*, may_execute: bool = False) -> bool:
     """No sockets, programs, processes, signals to others, nor anything that writes or changes files, from now on.
 
-    Needs PR_SET_NO_NEW_PRIVS. False if the kernel or the architecture is not known to do it.
+    With `may_execute` the process may still become another program. Needs PR_SET_NO_NEW_PRIVS. False if the kernel or the architecture is not known to do it.
     """
     calls = BY_MACHINE.get(platform.machine())
     if calls is None:
         return False
-    program = _program(calls)
+    program = _program(calls, may_execute=may_execute)
     buffer = ctypes.create_string_buffer(program)
     count = len(program) // struct.calcsize("<HBBI")
     description = struct.pack("@HP", count, ctypes.addressof(buffer))
@@ -41,7 +41,7 @@ def restrict_system_calls() -> bool:
     return bool(library.prctl(_PR_SET_SECCOMP, _MODE_FILTER, description, 0, 0) == 0)
 
 
-def _program(calls: SystemCalls) -> bytes:
+def _program(calls: SystemCalls, *, may_execute: bool) -> bytes:
     """The filter, run by the kernel from the top for each system call until something is returned."""
     steps = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
@@ -62,7 +62,8 @@ def _program(calls: SystemCalls) -> bytes:
     ]
     if calls.open is not None:
         steps += _on_argument(calls.open, 1, (_ANY_BIT, _WRITING), then=_FORBIDDEN, otherwise=_ALLOW)
-    for number, answer in [(n, _UNKNOWN) for n in calls.unknown] + [(n, _FORBIDDEN) for n in calls.denied]:
+    denied = calls.denied if may_execute else (*calls.denied, calls.execve)
+    for number, answer in [(n, _UNKNOWN) for n in calls.unknown] + [(n, _FORBIDDEN) for n in denied]:
         steps += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, answer)]
     steps.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("<HBBI", *step) for step in steps)

@@ -12,6 +12,7 @@ class SystemCalls:
     clone: int
     openat: int
     tgkill: int
+    execve: int
     prlimit64: int
     fcntl: int
     ioctl: int
@@ -33,6 +34,7 @@ _X86_64 = SystemCalls(
     openat=257,
     open=2,
     tgkill=234,
+    execve=59,
     prlimit64=302,
     fcntl=72,
     ioctl=16,
@@ -40,7 +42,7 @@ _X86_64 = SystemCalls(
     unknown=_UNKNOWN,
     denied=(
         *(41, 42, 43, 49, 50, 53, 288),  # socket, connect, accept, bind, listen, socketpair, accept4
-        *(57, 58, 59, 322),  # fork, vfork, execve, execveat
+        *(57, 58, 322),  # fork, vfork, execveat
         *(62, 200, 129, 297, 424),  # kill, tkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal
         *(101, 310, 311, 312),  # ptrace, process_vm_readv, process_vm_writev, kcmp
         *(76, 77, 82, 83, 84, 85, 86, 87, 88, 133),  # truncate, ftruncate, rename, mkdir, rmdir, creat, link …
@@ -60,6 +62,7 @@ _AARCH64 = SystemCalls(
     clone=220,
     openat=56,
     tgkill=131,
+    execve=221,
     prlimit64=261,
     fcntl=25,
     ioctl=29,
@@ -67,7 +70,7 @@ _AARCH64 = SystemCalls(
     unknown=_UNKNOWN,
     denied=(
         *(198, 199, 200, 201, 202, 203, 242),  # socket, socketpair, bind, listen, accept, connect, accept4
-        *(221, 281),  # execve, execveat
+        281,  # execveat
         *(129, 130, 138, 240, 424),  # kill, tkill, rt_sigqueueinfo, rt_tgsigqueueinfo, pidfd_send_signal
         *(117, 270, 271, 272),  # ptrace, process_vm_readv, process_vm_writev, kcmp
         *(45, 46, 33, 34, 35, 36, 37, 38, 276),  # truncate, ftruncate, mknodat, mkdirat, unlinkat, symlinkat, linkat …

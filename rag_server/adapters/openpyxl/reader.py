@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 
+from rag_server.adapters.openpyxl.merged_cells import MergedRows, read_ranges
 from rag_server.adapters.openpyxl.values import readable
 from rag_server.adapters.parsing.budget import Budget
 from rag_server.adapters.parsing.office import OfficePackage
@@ -15,6 +16,7 @@ from rag_server.domain.extraction import Page
 if TYPE_CHECKING:
     from openpyxl.cell import Cell, MergedCell  # as the stubs say; read-only cells look the same
     from openpyxl.workbook import Workbook
+    from openpyxl.worksheet.worksheet import Worksheet
 
 
 def read_xlsx(source: Source, budget: Budget) -> Reading:
@@ -24,18 +26,20 @@ def read_xlsx(source: Source, budget: Budget) -> Reading:
     workbook = openpyxl.load_workbook(source.file, read_only=True, data_only=True, keep_links=False)
     count = len(workbook.worksheets)
     budget.expect_pages(count)
-    return Reading(_pages(workbook, budget), count, package.properties())
+    return Reading(_pages(package, workbook, budget), count, package.properties())
 
 
-def _pages(workbook: "Workbook", budget: Budget) -> Iterator[Page]:
+def _pages(package: OfficePackage, workbook: "Workbook", budget: Budget) -> Iterator[Page]:
     writer = PageWriter(budget)
     for number, sheet in enumerate(workbook.worksheets, start=1):
         # Files lie about their size; without it the rows are read as they come.
         sheet.reset_dimensions()
         is_first, title_written = True, False
-        for row in sheet.iter_rows():
+        merged = _merged_rows(package, sheet)
+        for row_number, row in enumerate(sheet.iter_rows(), start=1):
             budget.alive()
             cells = [_text(cell) for cell in row]
+            merged.fill(row_number, cells)
             if not any(cells):
                 is_first = True  # an empty row parts two tables
                 continue
@@ -45,6 +49,12 @@ def _pages(workbook: "Workbook", budget: Budget) -> Iterator[Page]:
             writer.row(cells, first=is_first)
             is_first = False
         yield writer.page(number)
+
+
+def _merged_rows(package: OfficePackage, sheet: "Worksheet") -> MergedRows:
+    part: str = vars(sheet)["_worksheet_path"]  # the library keeps to itself where a sheet that is streamed stands
+    with package.open(part) as stream:
+        return MergedRows(read_ranges(stream))
 
 
 def _text(cell: "Cell | MergedCell") -> str:

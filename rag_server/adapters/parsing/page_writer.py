@@ -75,7 +75,7 @@ class PageWriter:
         lines = block.split("\n")
         start = self._add(block, "\n\n") + sum(len(line) + 1 for line in lines[:header_lines])
         if len(lines) > header_lines:
-            self._header, self._rows_start = lines[0], start
+            self._header, self._rows_start = lines[0].strip(), start
         self.end_table()
 
     def end_table(self) -> None:

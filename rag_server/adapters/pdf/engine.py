@@ -7,6 +7,7 @@ from typing import Protocol
 
 _PDF_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?([Z+-])?(?:(\d\d)'?(\d\d))?")
 
+_POINTS_PER_INCH = 72
 _THICKEST_RULE = 3.0  # points
 
 
@@ -81,8 +82,16 @@ class PdfDocument(Protocol):
     def rules(self, page_number: int) -> Sequence[Rule]:
         """The thin lines drawn on one page."""
 
+    def picture(self, page_number: int, dpi: int, max_pixels: int) -> bytes:
+        """One page drawn in grey, as PNG; b"" if it is blank."""
+
     def close(self) -> None:
         """Give the file back."""
+
+
+def scale_for(width: float, height: float, dpi: int, max_pixels: int) -> float:
+    """How much a page of this size in points is enlarged for the resolution, or for as much of it as the limit lets."""
+    return min(dpi / _POINTS_PER_INCH, (max_pixels / max(width * height, 1.0)) ** 0.5)
 
 
 def iso_date(pdf_date: str) -> str:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import cast
 
 from rag_server.adapters.parsing.budget import Budget
-from rag_server.adapters.parsing.reading import DamagedPage, Reading, ReadPage, Source, UnreadablePage
+from rag_server.adapters.parsing.reading import DamagedPage, PicturePage, Reading, ReadPage, Source, UnreadablePage
 from rag_server.adapters.parsing.refusals import Refusal, Refused
 from rag_server.adapters.pdf.composition import Composer
 from rag_server.adapters.pdf.engine import PdfDocument
@@ -14,6 +14,9 @@ from rag_server.adapters.pdf.page_rows import page_rows
 from rag_server.adapters.pdf.running_heads import RawPage, without_running_heads
 from rag_server.domain.extraction import Page
 
+# What recognising text needs; a large page is drawn at less.
+RESOLUTION_DPI = 300
+MAX_PIXELS = 16_000_000
 PYMUPDF = "pymupdf"
 PDFIUM = "pdfium"
 # What programs write where their user wrote nothing.
@@ -31,7 +34,7 @@ def read_pdf(source: Source, budget: Budget) -> Reading:
     facts = engines.first.facts
     budget.expect_pages(facts.page_count)
     properties = {name: value for name, value in facts.properties.items() if value.lower() not in _NOT_SAID}
-    return Reading(_closing(engines, budget), facts.page_count, properties)
+    return Reading(_closing(engines, budget, wants_pictures=source.wants_pictures), facts.page_count, properties)
 
 
 class Engines:
@@ -80,11 +83,24 @@ def _engine_names(preferred: str) -> list[str]:
     return [PYMUPDF, PDFIUM] if preferred == PYMUPDF and find_spec("pymupdf") else [PDFIUM]
 
 
-def _closing(engines: Engines, budget: Budget) -> Iterator[ReadPage]:
+def _closing(engines: Engines, budget: Budget, *, wants_pictures: bool) -> Iterator[ReadPage]:
     try:
-        yield from _pages(engines, budget)
+        for page in _pages(engines, budget):
+            yield _as_picture(engines.first, page) if wants_pictures and not _has_text(page) else page
     finally:
         engines.close()
+
+
+def _as_picture(document: PdfDocument, page: ReadPage) -> ReadPage:
+    """The picture of a page without text; a page that is blank, or cannot be drawn, stays as it is."""
+    number = page.page.number if isinstance(page, DamagedPage) else page.number
+    try:
+        png = document.picture(number, RESOLUTION_DPI, MAX_PIXELS)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever the library says of a damaged page, the others are read
+        return page
+    return PicturePage(number, png) if png else page
 
 
 def _pages(engines: Engines, budget: Budget) -> Iterator[ReadPage]:

@@ -9,8 +9,9 @@ from pypdfium2 import raw
 
 from rag_server.adapters.parsing.reading import Source
 from rag_server.adapters.parsing.refusals import Refusal, Refused
-from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, Rule, iso_date
+from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, Rule, iso_date, scale_for
 from rag_server.adapters.pdf.reading_order import blocks_of
+from rag_server.adapters.pillow.reader import png_of
 
 # Where PDFium takes a hyphen at a line's end for a division, it leaves a mark in place of hyphen and line end.
 _LINE = re.compile("[^\r\n\x02\ufffe]+[\x02\ufffe]?")
@@ -61,6 +62,16 @@ class PdfiumDocument:
             page.close()
         rules = [Rule(left, height - top, right, height - bottom) for left, bottom, right, top in boxes]
         return [rule for rule in rules if rule.is_thin]
+
+    def picture(self, page_number: int, dpi: int, max_pixels: int) -> bytes:
+        page = self._document[page_number - 1]
+        try:
+            scale = scale_for(*page.get_size(), dpi, max_pixels)
+            drawn = page.render(scale=scale, grayscale=True).to_pil()
+        finally:
+            page.close()
+        darkest, lightest = drawn.getextrema()
+        return b"" if darkest == lightest else png_of(drawn)
 
     def close(self) -> None:
         self._document.close()

@@ -16,6 +16,7 @@ from rag_server.adapters.parsing.office import OfficePackage
 from rag_server.adapters.parsing.page_writer import PageWriter
 from rag_server.adapters.parsing.reading import Reading, Source
 from rag_server.adapters.parsing.table_grid import Cell, TableGrid
+from rag_server.adapters.pptx.chart import write_chart
 from rag_server.domain.extraction import Page
 
 _DEEPEST_GROUP = 20
@@ -64,6 +65,9 @@ def _write_shape(shape: BaseShape, writer: PageWriter, depth: int) -> None:
         grid = TableGrid()
         for index, row in enumerate(shape.table.rows):
             writer.row(grid.row(_cells(row)), first=index == 0)
+        writer.end_table()
+    elif isinstance(shape, GraphicFrame) and shape.has_chart:
+        write_chart(shape.chart, writer)
     elif isinstance(shape, Shape):
         _write_text(shape.text_frame, writer)
 

@@ -8,7 +8,7 @@ import pymupdf
 
 from rag_server.adapters.parsing.reading import Source
 from rag_server.adapters.parsing.refusals import Refusal, Refused
-from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, Rule, iso_date
+from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, Rule, iso_date, scale_for
 from rag_server.adapters.pymupdf.right_to_left import has_arabic, line_text
 
 # Ligatures are expanded, pictures left out, text outside the page ignored.
@@ -65,6 +65,12 @@ class PyMuPdfDocument:
             return []
         rules = (rule for drawing in page.get_cdrawings() for rule in _rules(drawing))
         return list(islice(rules, _MOST_RULES))
+
+    def picture(self, page_number: int, dpi: int, max_pixels: int) -> bytes:
+        page = self._document.load_page(page_number - 1)
+        scale = scale_for(page.rect.width, page.rect.height, dpi, max_pixels)
+        drawn = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY, alpha=False)
+        return b"" if drawn.is_unicolor else bytes(drawn.tobytes("png"))
 
     def close(self) -> None:
         self._document.close()

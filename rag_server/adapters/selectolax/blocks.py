@@ -9,14 +9,15 @@ from rag_server.adapters.parsing.table_grid import Cell, TableGrid
 from rag_server.adapters.selectolax.walk import walk
 
 _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
-_LINES = frozenset({"li", "dt", "dd", "option", "figcaption", "caption", "summary"})
+_LINES = frozenset({"li", "dt", "dd", "option", "figcaption", "summary"})
 _BLOCKS = frozenset({
     "p", "div", "section", "article", "main", "header", "aside", "ul", "ol", "dl", "blockquote", "pre", "table", "form",
-    "fieldset", "figure", "address", "details", "hr", "body", "center", "tr", "td", "th", "tbody", "thead", "tfoot",
+    "fieldset", "figure", "address", "details", "hr", "body", "center", "tr", "td", "th", "tbody", "thead", "tfoot", "caption",
 })  # fmt: skip
 _CELLS = frozenset({"td", "th"})
 # Tables that hold these arrange a page; they are no tables of values.
-_ARRANGES = "table, h1, h2, h3, h4, h5, h6"
+_ARRANGES = "h1, h2, h3, h4, h5, h6"
+_LONGEST_ALTERNATIVE_CHARS = 300
 _LARGEST_SPAN = 1_000
 _SPAN_DIGITS = 6
 _SPACE = re.compile(r"[ \t\r\n\f]+")
@@ -44,8 +45,9 @@ class _Blocks:
         self._writer = writer
         self._inline: list[str] = []
         self._preformatted = 0
-        # Of the table of values that is open: there is one at most, since tables in tables arrange pages.
+        # Of the table of values that is open, the outermost one.
         self._table: int | None = None
+        self._tables_inside = 0
         self._grid = TableGrid()
         self._row: list[Cell] = []
         self._is_first_row = True
@@ -57,13 +59,17 @@ class _Blocks:
         tag = node.tag
         if tag == "br":
             self._inline.append("\n")
+        elif tag == "img":
+            self._inline.append(_alternative(node))
         elif self._table is not None:
             self._open_in_table(tag)
         elif tag in _BLOCKS or tag in _HEADINGS or tag in _LINES:
             self.flush()
         if tag == "pre":
             self._preformatted += 1
-        elif tag == "table" and self._table is None and not _arranges(node):
+        elif tag == "table" and self._table is not None:
+            self._tables_inside += 1
+        elif tag == "table" and not _arranges(node):
             self._table, self._grid, self._is_first_row = node.mem_id, TableGrid(), True
 
     def close(self, node: LexborNode) -> None:
@@ -75,6 +81,8 @@ class _Blocks:
             self._close_in_table(node)
         elif tag in _HEADINGS:
             self._writer.heading(_HEADINGS[tag], self._take())
+        elif tag == "caption":
+            self.flush()
         elif tag in _LINES:
             self._writer.line(self._take())
         elif tag in _BLOCKS:
@@ -85,13 +93,15 @@ class _Blocks:
             self._writer.paragraph(self._take())
 
     def _open_in_table(self, tag: str | None) -> None:
-        if tag in _CELLS:
+        if tag in _CELLS and not self._tables_inside:
             self._inline.clear()
         elif tag in _BLOCKS or tag in _LINES:
             self._inline.append(" ")
 
     def _close_in_table(self, node: LexborNode) -> None:
-        if node.tag in _CELLS:
+        if self._tables_inside:  # it is part of the text of a cell
+            self._tables_inside -= node.tag == "table"
+        elif node.tag in _CELLS:
             self._row.append(Cell(self._take(), _span(node, "colspan"), _span(node, "rowspan")))
         elif node.tag == "caption":
             self._writer.paragraph(self._take())
@@ -100,6 +110,7 @@ class _Blocks:
             self._row, self._is_first_row = [], False
         elif node.mem_id == self._table:
             self._table = None
+            self._writer.end_table()
             self._inline.clear()
 
     def _take(self) -> str:
@@ -113,5 +124,21 @@ def _span(cell: LexborNode, name: str) -> int:
     return min(max(int(value), 1), _LARGEST_SPAN) if value.isdecimal() and len(value) < _SPAN_DIGITS else 1
 
 
+def _alternative(image: LexborNode) -> str:
+    """What a picture shows, for those who do not see it; decoration has none."""
+    return f" {(image.attributes.get('alt') or '').strip()[:_LONGEST_ALTERNATIVE_CHARS]} "
+
+
 def _arranges(table: LexborNode) -> bool:
-    return any(node.mem_id != table.mem_id for node in table.css(_ARRANGES))
+    """Whether a table lays out a page: it holds titles, or other tables without naming columns of its own."""
+    if table.css_first(_ARRANGES) is not None:
+        return True
+    has_tables = any(node.mem_id != table.mem_id for node in table.css("table"))
+    return has_tables and not any(_own_table(cell) == table.mem_id for cell in table.css("th"))
+
+
+def _own_table(cell: LexborNode) -> int | None:
+    node = cell.parent
+    while node is not None and node.tag != "table":
+        node = node.parent
+    return None if node is None else node.mem_id

@@ -50,7 +50,8 @@ ON CONFLICT (version_id, ordinal) DO UPDATE SET char_start = excluded.char_start
 
 _DROP_CHUNKS = """
 DELETE FROM chunk WHERE chunk_id IN (
-  SELECT c.chunk_id FROM version v JOIN chunk c ON c.version_id = v.version_id WHERE v.state = 'RETIRED' LIMIT ?)
+  SELECT c.chunk_id FROM version v JOIN chunk c ON c.version_id = v.version_id WHERE v.state = 'RETIRED'
+  ORDER BY v.version_id, c.ordinal LIMIT ?)
 """
 
 _EMPTY = """

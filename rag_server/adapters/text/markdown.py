@@ -15,6 +15,8 @@ _MAX_FRONT_MATTER_CHARS = 20_000
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$")
+_HEADER_LINES = 2
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _PROPERTY_OF = {
     "title": "title", "titulo": "title", "author": "author", "authors": "author", "autor": "author",
@@ -75,5 +77,9 @@ def _fence_after(fence: str, line: str) -> str:
 
 
 def _flush(block: list[str], writer: PageWriter) -> None:
-    writer.paragraph("\n".join(block))
+    text = "\n".join(block)
+    if len(block) > _HEADER_LINES and _TABLE_RULE.match(block[1]):
+        writer.written_table(text, header_lines=_HEADER_LINES)
+    else:
+        writer.paragraph(text)
     block.clear()

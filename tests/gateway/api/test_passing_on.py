@@ -154,7 +154,7 @@ async def test_reflection_lists_every_service(world: World) -> None:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     async for response in stub.ServerReflectionInfo(iter([request])):
         names = {service.name for service in response.list_services_response.service}
-    assert len([name for name in names if name.startswith("acervo.")]) == 9
+    assert len([name for name in names if name.startswith("acervo.")]) == 11
 
 
 async def test_a_call_ends_with_its_clients_deadline(world: World) -> None:

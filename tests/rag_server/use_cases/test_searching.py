@@ -1,52 +1,25 @@
 """Searches over real indexes and a hand-written store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rag_server.adapters.tantivy.words import TantivyWords
 from rag_server.domain.errors import IndexBehind
-from rag_server.domain.search import Answer, Degradation, Query, SearchMode
+from rag_server.domain.search import Degradation, Query, SearchMode
 from rag_server.use_cases import searching as module
-from rag_server.use_cases.retrieving import Question, WordsFailed
+from rag_server.use_cases.retrieving import WordsFailed
 from rag_server.use_cases.searching import Searching
-from rag_server.views.follower import Follower
 from tests.fakes.change_log import MemoryChangeLog, Text
+from tests.fakes.searched_library import LONG_S, Library
 from tests.fakes.serving_views import EMBEDDER, following, texts
-
-LONG_S = 20.0
-
-
-class Library:
-    """A store, its views, and searches in them."""
-
-    def __init__(self, log: MemoryChangeLog, follower: Follower, executor: ThreadPoolExecutor) -> None:
-        self.log = log
-        self.follower = follower
-        self.searching = Searching(follower, log, EMBEDDER, 1.0, executor)
-
-    async def level(self) -> None:
-        self.follower.poke()
-        assert await self.follower.wait_for(self.log.last_sequence(), LONG_S)
-
-    async def ask(self, text: str, mode: SearchMode = SearchMode.HYBRID, limit: int = 10) -> Answer:
-        return await self.searching.search(Query(text, "default", limit, mode))
-
-    async def found(self, text: str, mode: SearchMode = SearchMode.HYBRID, limit: int = 10) -> list[str]:
-        return [hit.passage.text for hit in (await self.ask(text, mode, limit)).hits]
-
-
-@pytest.fixture
-async def library(tmp_path: Path) -> AsyncIterator[Library]:
-    log = MemoryChangeLog()
-    with ThreadPoolExecutor(2) as executor, following(log, tmp_path) as follower:
-        yield Library(log, follower, executor)
 
 
 @pytest.mark.parametrize("mode", SearchMode)
@@ -183,34 +156,66 @@ async def test_a_deleted_document_is_gone_at_once_before_the_views_follow(librar
     assert await library.found("licitação") == []
 
 
-async def test_candidates_carry_the_true_scores_of_both_indexes(library: Library) -> None:
-    library.log.publish("a", texts(*(f"obra {'pública ' * (n % 5)} número {n}" for n in range(60))))
+@pytest.mark.parametrize("mode", [SearchMode.HYBRID, SearchMode.LEXICAL])
+async def test_a_quoted_phrase_and_what_is_excluded_are_conditions(library: Library, mode: SearchMode) -> None:
+    for n, text in enumerate(["obra nova do metrô", "nova obra", "obra nova da escola", "outra coisa"]):
+        library.log.publish(f"d{n}", texts(text))
     await library.level()
-    state = library.follower.current()
-    vector = EMBEDDER.embed_query("obra pública número 7")
-    question = Question(state, "default", "obra pública número 7", by_words=True, vector=vector, dense_weight=1.0)
-    all_of_them, every = question.candidates(1_000, 1_000)
-    assert every
-    score_of = dict(zip(all_of_them.chunk_ids.tolist(), all_of_them.scores.tolist(), strict=True))
-    for wanted in (1, 3, 10, 20):
-        few, every = question.candidates(10, wanted)
-        assert not every
-        assert min(wanted, 10) <= len(few) <= 20
-        np.testing.assert_allclose(few.scores, [score_of[chunk_id] for chunk_id in few.chunk_ids.tolist()], rtol=1e-5)
-        np.testing.assert_allclose(few.scores[:1], all_of_them.scores[:1], rtol=1e-5)
+    assert set(await library.found('"obra nova"', mode)) == {"obra nova do metrô", "obra nova da escola"}
+    assert set(await library.found('"obra nova" -metro', mode)) == {"obra nova da escola"}
+    assert "obra nova do metrô" not in await library.found("obra -metrô", mode)
 
 
-async def test_the_best_are_the_same_whether_all_scores_were_needed_or_not(library: Library) -> None:
-    words = ("obra", "pública", "licitação", "escola", "prazo", "multa")
-    random = np.random.default_rng(5)
-    library.log.publish("a", texts(*(" ".join(random.choice(words, 4)) + f" {n}" for n in range(150))))
+async def test_exclusion_reaches_past_the_first_candidates(library: Library) -> None:
+    library.log.publish("many", texts(*["obra do metrô"] * 150))
+    library.log.publish("one", texts("obra da escola"))
     await library.level()
-    state = library.follower.current()
-    for text in ("obra pública", "licitação escola multa", "prazo 17 multa"):
-        vector = EMBEDDER.embed_query(text)
-        question = Question(state, "default", text, by_words=True, vector=vector, dense_weight=1.0)
-        union, _ = question.candidates(20, 1_000)
-        for wanted in (1, 2, 5):
-            few, _ = question.candidates(20, wanted)
-            assert len(few) >= wanted
-            assert few.chunk_ids.tolist() == union.chunk_ids.tolist()[: len(few)]
+    assert await library.found("obra -metrô") == ["obra da escola"]
+
+
+async def test_a_phrase_that_stands_nowhere_is_looked_for_by_its_words_and_that_is_said(library: Library) -> None:
+    library.log.publish("a", texts("nova obra do metrô", "nova obra"))
+    await library.level()
+    answer = await library.ask('"obra nova" -metrô')
+    assert [hit.passage.text for hit in answer.hits] == ["nova obra"]
+    assert answer.degraded == (Degradation.NO_PHRASE,)
+
+
+@pytest.mark.parametrize("mode", SearchMode)
+async def test_words_of_the_query_are_marked_whatever_the_passage_was_found_by(
+    library: Library, mode: SearchMode
+) -> None:
+    library.log.publish("a", texts("As licitações e a obra."))
+    await library.level()
+    (hit,) = (await library.ask("obra licitacoes", mode)).hits
+    assert [hit.passage.text[mark.start : mark.end] for mark in hit.marks] == ["licitações", "obra"]
+
+
+async def test_marks_that_cannot_be_had_are_left_out(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.log.publish("a", texts("obra"))
+    await library.level()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no marks")
+
+    monkeypatch.setattr(TantivyWords, "marks_in", fail)
+    (hit,) = (await library.ask("obra")).hits
+    assert hit.marks == ()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=200) | st.text('ob1c "-*.é“/', max_size=60), mode=st.sampled_from(SearchMode))
+def test_any_text_is_answered(standing: Searching, text: str, mode: SearchMode) -> None:
+    answer = asyncio.run(standing.search(Query(text, "default", 5, mode, explain=True)))
+    scores = [hit.score for hit in answer.hits]
+    assert scores == sorted(scores, reverse=True)
+    assert set(answer.degraded) <= {Degradation.NO_PHRASE}
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searching]:
+    log = MemoryChangeLog()
+    log.publish("a", texts("obra pública 1", "licitação é 2/2018", "o b c", "中文 é"))
+    with ThreadPoolExecutor(1) as executor, following(log, tmp_path_factory.mktemp("standing")) as follower:
+        assert asyncio.run(follower.wait_for(log.last_sequence(), LONG_S))
+        yield Searching(follower, log, EMBEDDER, 1.0, executor)

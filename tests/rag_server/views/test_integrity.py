@@ -138,7 +138,8 @@ class _LossyVectors:
 
 class _LossyWords:
     def __init__(self, index: LexicalIndex, lost: int) -> None:
-        self.search, self.scores_of = index.search, index.scores_of
+        self.search, self.scores_of, self.terms_of = index.search, index.scores_of, index.terms_of
+        self.full_score, self.meeting, self.marks_in = index.full_score, index.meeting, index.marks_in
         self.kept: NDArray[np.int64] = index.chunk_ids()[index.chunk_ids() != lost]
 
     def chunk_ids(self) -> NDArray[np.int64]:

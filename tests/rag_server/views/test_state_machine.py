@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from rag_server.domain.wording import Wording
 from rag_server.views.batch import next_batch
 from rag_server.views.keeping import Keeping
 from rag_server.views.snapshot import Snapshots
@@ -94,7 +95,7 @@ class Following(RuleBasedStateMachine):
                 np.testing.assert_allclose(dense.scores, [cosines[i] for i in dense.chunk_ids.tolist()], atol=1e-6)
                 few = state.vectors.search(collection, vector, 3)
                 np.testing.assert_allclose(few.scores, sorted(cosines.values(), reverse=True)[:3], atol=1e-6)
-                lexical = state.words.search(collection, word, 100).chunk_ids.tolist()
+                lexical = state.words.search(collection, Wording(word), 100).chunk_ids.tolist()
                 assert sorted(lexical) == sorted(i for i, chunk in chunks.items() if word in chunk.text)
 
     def teardown(self) -> None:

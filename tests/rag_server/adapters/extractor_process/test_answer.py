@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_server.adapters.extractor_process.answer import Answer, Misbehaved
-from rag_server.adapters.extractor_process.frames import LENGTH, encode
+from rag_server.adapters.extractor_process.frames import LENGTH, PIECE_CHARS, encode
 from rag_server.domain.extraction import ExtractionLimits
 from rag_server.domain.failure import FailureReason, IngestionFailed
 
@@ -16,22 +16,31 @@ START = {"kind": "start", "media_type": "application/pdf", "pages_total": 3, "pr
 
 
 def page(number: object, text: object = "text", **fields: Any) -> dict[str, Any]:
-    return {"kind": "page", "number": number, "text": text, "more": False, "headings": [], "tables": [], "damaged": False} | fields
+    return {
+        "kind": "page",
+        "number": number,
+        "text": text,
+        "more": False,
+        "headings": [],
+        "tables": [],
+        "damaged": False,
+    } | fields
 
 
-def answer_to(*messages: dict[str, Any]) -> Answer:
-    answer = Answer(LIMITS)
+def answer_to(*messages: dict[str, Any], limits: ExtractionLimits = LIMITS) -> Answer:
+    answer = Answer(limits)
     for message in messages:
         answer.accept(encode(message)[LENGTH.size :])
     return answer
 
 
 def test_pages_in_pieces_are_put_together() -> None:
-    first = {"kind": "page", "number": 1, "text": "come", "more": True}
-    heading = page(1, "ço", headings=[[1, 0, "começo"]])
-    extraction = answer_to(START, first, heading, {"kind": "end"}).outcome()
-    assert extraction.pages[0].text == "começo"
-    assert extraction.pages[0].headings[0].text == "começo"
+    beginning = "come" + "ç" * (PIECE_CHARS - 4)
+    first = {"kind": "page", "number": 1, "text": beginning, "more": True}
+    last = page(1, "ço", headings=[[1, PIECE_CHARS - 1, "çço"]])
+    extraction = answer_to(START, first, last, {"kind": "end"}, limits=ExtractionLimits()).outcome()
+    assert extraction.pages[0].text == beginning + "ço"
+    assert extraction.pages[0].headings[0].text == "çço"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +68,8 @@ def test_pages_in_pieces_are_put_together() -> None:
         [START, page(1, headings=[[1, 99, ""]])],
         [START, page(1, headings="xx")],
         [START, page(1, more=True), page(2)],
+        [START, page(1, "", more=True)],
+        [START, page(1, headings=[[1, 0, ""]])],
         [START, {"kind": "shell"}],
         [START, {"kind": "failed", "refusal": "WORKER_CRASHED", "detail": {}}],
         [START, {"kind": "failed"}],
@@ -123,3 +134,18 @@ def test_properties_are_a_few_short_lines() -> None:
     assert set(extraction.properties) == {"title", "author"}
     assert extraction.properties["title"].startswith("A Bxxx")
     assert len(extraction.properties["title"]) == 500
+
+
+def test_signs_of_life_are_for_the_slow_not_for_keeping_the_parent_busy() -> None:
+    limits = ExtractionLimits(document_timeout_s=20)
+    assert not answer_to(*[{"kind": "alive"}] * 100, limits=limits).is_over
+    with pytest.raises(Misbehaved):
+        answer_to(*[{"kind": "alive"}] * 200, limits=limits)
+
+
+def test_headings_beyond_all_measure_are_left_out() -> None:
+    limits = ExtractionLimits(document_timeout_s=20)
+    pages = [page(number, headings=[[1, 0, "text"]] * 5_000) for number in range(1, 23)]
+    extraction = answer_to(START | {"pages_total": 22}, *pages, {"kind": "end"}, limits=limits).outcome()
+    assert len(extraction.pages) == 22
+    assert sum(len(one.headings) for one in extraction.pages) == 100_000

@@ -114,7 +114,15 @@ def test_no_name_is_looked_up(answers: dict[str, str]) -> None:
 def test_the_environment_holds_no_secret(answers: dict[str, str]) -> None:
     names = {entry.partition("=")[0] for entry in answers["environment"].removeprefix("done: ").split("; ")}
     assert CANARY not in str(answers)
-    assert names <= {"PATH", "LANG", "PYTHONPATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "LC_CTYPE"}
+    assert names <= {
+        "PATH",
+        "LANG",
+        "PYTHONPATH",
+        "OPENBLAS_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "LC_CTYPE",
+        "ORT_DISABLE_TELEMETRY",
+    }
 
 
 def test_memory_and_open_files_are_limited(answers: dict[str, str]) -> None:

@@ -99,6 +99,20 @@ async def test_a_child_is_replaced_after_its_share_of_documents(tmp_path: Path) 
     assert len(children - {None}) == 2
 
 
+async def test_a_child_is_replaced_when_it_has_grown(tmp_path: Path) -> None:
+    extractor = ExtractorProcess(recycle_above_bytes=1 << 20)
+    await extract(extractor, write(tmp_path / "a.txt", "text"))
+    assert extractor.child_pid is None
+
+
+async def test_a_child_started_early_is_the_one_that_reads(extractor: ExtractorProcess, tmp_path: Path) -> None:
+    await extractor.start(ExtractionLimits().memory_bytes)
+    child = child_of(extractor)
+    assert extractor.isolation.startswith("rlimits")
+    await extract(extractor, write(tmp_path / "a.txt", "text"))
+    assert child_of(extractor) == child
+
+
 async def test_a_child_killed_while_idle_costs_nothing(extractor: ExtractorProcess, tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "text")
     await extract(extractor, path)

@@ -56,6 +56,11 @@ def test_office_files_are_told_by_their_parts(tmp_path: Path) -> None:
         ("a.txt", "<!DOCTYPE html><p>x", media_types.HTML),
         ("a.xlsx", "<html><table><tr><td>1</td></tr></table>", media_types.HTML),
         ("a.htm", "no tags at all", media_types.HTML),
+        ("a.rtf", "{\\rtf1 x}", media_types.RTF),
+        ("a.doc", "{\\rtf1 x}", media_types.RTF),
+        ("a.eml", "Subject: x\n\n<html>", media_types.EML),
+        ("a.json", "[]", media_types.JSON),
+        ("a.jsonl", "{}", media_types.JSON_LINES),
     ],
 )
 def test_text_is_what_it_looks_like_or_else_what_it_is_called(
@@ -83,8 +88,11 @@ def test_the_media_type_sent_along_counts_where_the_name_says_nothing(tmp_path: 
         ("a.xls", OLE + "Workbook".encode("utf-16-le"), Refusal.LEGACY_EXCEL),
         ("a.ppt", OLE + "PowerPoint Document".encode("utf-16-le"), Refusal.LEGACY_POWERPOINT),
         ("a.docx", OLE + "EncryptedPackage".encode("utf-16-le"), Refusal.ENCRYPTED),
-        ("a.msg", OLE + "__substg1.0_".encode("utf-16-le"), Refusal.OUTLOOK_MESSAGE),
-        ("a.rtf", b"{\\rtf1 x}", Refusal.RICH_TEXT),
+        ("a.gif", b"GIF89a", Refusal.OTHER_PICTURE),
+        ("a.webp", b"RIFF\0\0\0\0WEBPVP8 ", Refusal.OTHER_PICTURE),
+        ("a.tif", b"II*\0\x08\0\0\0", Refusal.PICTURE),
+        ("a.png", b"only words", Refusal.NOT_WHAT_ITS_NAME_SAYS),
+        ("a.rtf", b"only words", Refusal.NOT_WHAT_ITS_NAME_SAYS),
         ("a.gz", b"\x1f\x8b\x08", Refusal.OTHER_ARCHIVE),
         ("a.mp4", b"\0\0\0\x18ftypmp42", Refusal.SOUND_OR_FILM),
         ("a.zip", b"PK\x03\x04 cut off", Refusal.ZIP_ARCHIVE),
@@ -100,8 +108,25 @@ def test_zip_archives_say_what_they_are(tmp_path: Path) -> None:
     assert refusal_of(make_zip(tmp_path / "a.zip", {"a.txt": "x"})) is Refusal.ZIP_ARCHIVE
     assert refusal_of(make_zip(tmp_path / "a.docx", {"a.txt": "x"})) is Refusal.NOT_WHAT_ITS_NAME_SAYS
     assert refusal_of(make_zip(tmp_path / "b", {"xl/workbook.bin": "x"})) is Refusal.BINARY_WORKBOOK
-    odt = make_zip(tmp_path / "a.odt", {"mimetype": "application/vnd.oasis.opendocument.text"})
-    assert refusal_of(odt) is Refusal.OPEN_DOCUMENT
+    drawing = make_zip(tmp_path / "a.odg", {"mimetype": "application/vnd.oasis.opendocument.graphics"})
+    assert refusal_of(drawing) is Refusal.OPEN_DOCUMENT
+
+
+def test_open_document_files_are_told_by_the_type_that_they_store(tmp_path: Path) -> None:
+    for suffix in ("text", "spreadsheet", "presentation", "text-template"):
+        path = make_zip(tmp_path / suffix, {"mimetype": f"application/vnd.oasis.opendocument.{suffix}"})
+        assert kind_of(path) == f"application/vnd.oasis.opendocument.{suffix.removesuffix('-template')}"
+
+
+def test_a_message_is_a_message_whatever_is_attached_to_it(tmp_path: Path) -> None:
+    content = OLE + "WordDocument".encode("utf-16-le") + "__properties_version1.0".encode("utf-16-le")
+    assert kind_of(write(tmp_path / "a.msg", content)) == media_types.MSG
+
+
+def test_pictures_are_read_where_they_are_wanted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jpg", b"\x89PNG\r\n\x1a\n")
+    with source_of(path, wants_pictures=True) as source:
+        assert detect(source, Budget(ExtractionLimits())) == media_types.PNG
 
 
 @pytest.mark.parametrize("refusal", Refusal)

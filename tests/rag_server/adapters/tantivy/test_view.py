@@ -8,6 +8,7 @@ import pytest
 from rag_server.adapters.tantivy import files
 from rag_server.adapters.tantivy.view import TantivyView
 from rag_server.domain.document import DocumentChunks, IndexedChunk
+from rag_server.domain.wording import Wording
 
 NO_VECTOR = np.zeros(1, np.float32)
 
@@ -25,7 +26,7 @@ def view(tmp_path: Path) -> TantivyView:
 
 
 def found(view: TantivyView, text: str) -> list[int]:
-    return sorted(view.state().search("c", text, 1_000).chunk_ids.tolist())
+    return sorted(view.state().search("c", Wording(text), 1_000).chunk_ids.tolist())
 
 
 def test_a_new_version_takes_the_place_of_the_old_one(view: TantivyView) -> None:
@@ -52,9 +53,9 @@ def test_what_a_reader_holds_does_not_change(view: TantivyView) -> None:
     view.apply([document("a", 1, "texto")])
     held = view.state()
     view.apply([document("a", 1), document("b", 2, "texto")])
-    assert held.search("c", "texto", 5).chunk_ids.tolist() == [1]
+    assert held.search("c", Wording("texto"), 5).chunk_ids.tolist() == [1]
     view.clear()
-    assert held.search("c", "texto", 5).chunk_ids.tolist() == [1]
+    assert held.search("c", Wording("texto"), 5).chunk_ids.tolist() == [1]
     assert view.state().chunk_ids().tolist() == []
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rag_server.adapters.tantivy.view import TantivyView
 from rag_server.adapters.tantivy.words import TantivyWords
 from rag_server.domain.document import DocumentChunks, IndexedChunk
+from rag_server.domain.wording import Wording, wording_of
 
 NO_VECTOR = np.zeros(1, np.float32)
 Indexed = Callable[..., TantivyWords]
@@ -36,7 +37,7 @@ def words(tmp_path: Path) -> Indexed:
 
 
 def found(index: TantivyWords, text: str, collection: str = "c") -> list[int]:
-    ids: list[int] = index.search(collection, text, 10).chunk_ids.tolist()
+    ids: list[int] = index.search(collection, wording_of(text), 10).chunk_ids.tolist()
     return ids
 
 
@@ -98,6 +99,62 @@ def test_title_and_headings_are_found(words: Indexed) -> None:
     assert found(index, "despesa") == [2]
 
 
+def test_a_quoted_phrase_must_stand_as_it_is_but_for_case_and_accents(words: Indexed) -> None:
+    index = words("O pregão eletrônico foi adiado.", "Pregão, sem o meio eletrônico.", "PREGAO ELETRONICO!", "pregão")
+    assert sorted(found(index, '"pregão eletrônico"')) == [1, 3]
+    assert sorted(found(index, "“Pregao eletronico” adiado")) == [1, 3]
+    assert found(index, "“Pregao eletronico” adiado")[0] == 1
+    assert found(index, '"eletrônico pregão"') == []
+
+
+def test_what_is_excluded_is_not_found_in_any_form(words: Indexed) -> None:
+    index = words("obra de licitação", "obra das licitações", "obra do metrô novo", "obra nova do metrô")
+    assert sorted(found(index, "obra -licitacao")) == [3, 4]
+    assert sorted(found(index, 'obra -"metrô novo"')) == [1, 2, 4]
+    assert sorted(found(index, "obra -licitação -metro")) == []
+
+
+def test_a_beginning_finds_every_word_that_begins_so(words: Indexed) -> None:
+    index = words("licitação", "os licitantes", "um lícito", "outra coisa")
+    assert sorted(found(index, "licita*")) == [1, 2]
+    assert sorted(found(index, "LICI*")) == [1, 2, 3]
+    assert found(index, "zzz*") == []
+
+
+def test_a_rare_beginning_counts_more_than_a_frequent_word(words: Indexed) -> None:
+    index = words("contrato", "contrato", "contrato", "licitante")
+    assert found(index, "contrato licit*")[0] == 4
+
+
+def test_a_number_behind_its_word_counts_more_than_both_apart(words: Indexed) -> None:
+    index = words("O art. 7º cita 5 anexos.", "Ver o artigo: art. 5º, anexo 7.", "O art. 6 e 5 outros.")
+    assert found(index, "art. 5º")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "code", ["12.345.678/0001-90", "13.709/2018", "0001234-56.2019.8.26.0100", "123.456.789-09", "ISO-9001", "-5 ºC"]
+)
+def test_codes_are_found_as_they_are_written(words: Indexed, code: str) -> None:
+    index = words("outra coisa", f"Veja {code} no texto.")
+    assert found(index, code) == [2]
+
+
+def test_the_full_score_is_near_that_of_a_passage_that_has_every_word_once(words: Indexed) -> None:
+    index = words(*(f"licitação obra prazo palavra{n} outra{n}" for n in range(20)), *("nada a ver aqui hoje",) * 30)
+    wording = Wording("licitação obra prazo")
+    assert index.full_score(wording) == pytest.approx(index.search("c", wording, 1).scores[0], rel=0.1)
+    assert index.full_score(Wording("licitação obra inexistente")) > index.full_score(wording)
+    assert index.full_score(Wording("!")) == 0
+
+
+def test_the_chunks_that_meet_the_conditions_are_told(words: Indexed) -> None:
+    index = words("obra nova", "nova obra", "obra nova do metrô")
+    ids = np.array([3, 1, 2, 99])
+    assert index.meeting(wording_of('"obra nova"'), ids).tolist() == [True, True, False, False]
+    assert index.meeting(wording_of('"obra nova" -metrô'), ids).tolist() == [False, True, False, False]
+    assert index.meeting(wording_of("obra"), ids).all()
+
+
 def test_collections_do_not_see_each_other(words: Indexed) -> None:
     index = words(chunk(1, "licitação", collection="a"), chunk(2, "licitação", collection="b"))
     assert found(index, "licitação", "a") == [1]
@@ -134,7 +191,7 @@ def test_rarer_words_count_more(words: Indexed) -> None:
 def test_what_other_programs_take_for_syntax_is_text(words: Indexed, text: str) -> None:
     index = words("foo bar", "aberta")
     assert set(found(index, text)) <= {1, 2}
-    assert index.scores_of(text, np.array([1, 2])).shape == (2,)
+    assert index.scores_of(wording_of(text), np.array([1, 2])).shape == (2,)
 
 
 def test_a_field_name_and_a_colon_are_words(words: Indexed) -> None:
@@ -143,12 +200,19 @@ def test_a_field_name_and_a_colon_are_words(words: Indexed) -> None:
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=300) | st.text('ab1c "-*.é“/', max_size=60))
 def test_any_text_is_a_query(everything: TantivyWords, text: str) -> None:
-    result = everything.search("c", text, 5)
-    scores = everything.scores_of(text, np.arange(1, 6))
+    wording = wording_of(text)
+    result = everything.search("c", wording, 5)
+    scores = everything.scores_of(wording, np.arange(1, 6))
     assert np.isfinite(result.scores).all()
     assert (scores >= 0).all()
+    assert everything.full_score(wording) >= 0
+    assert everything.meeting(wording, np.arange(1, 6)).shape == (5,)
+    terms = everything.terms_of(wording, np.arange(1, 6))
+    np.testing.assert_allclose(sum((one.scores for one in terms), np.zeros(5)), scores, rtol=1e-4)
+    (marks,) = everything.marks_in(wording, [text])
+    assert all(0 <= mark.start < mark.end <= len(text) for mark in marks)
 
 
 @pytest.fixture(scope="module")
@@ -167,14 +231,14 @@ def test_a_pasted_page_is_a_query_too(words: Indexed) -> None:
 def test_scores_of_gives_the_scores_of_a_search(words: Indexed) -> None:
     texts = [f"licitação {'obra ' * (n % 4)} contrato{n % 3} manutenções" for n in range(40)]
     index = words(*texts)
-    query = "licitações de obras, contrato1 13.709/2018"
+    query = wording_of('licitações de obras, contrato1 13.709/2018, contrato 2, man* "obra obra" -contrato0')
     by_search = index.search("c", query, 100)
     wanted = np.array([*by_search.chunk_ids.tolist()[::-1], 999])
     np.testing.assert_allclose(index.scores_of(query, wanted), [*by_search.scores[::-1], 0.0], rtol=1e-6)
 
 
 def test_a_chunk_without_any_word_scores_zero(words: Indexed) -> None:
-    assert words("licitação", "outra").scores_of("licitação", np.array([2, 1]))[0] == 0.0
+    assert words("licitação", "outra").scores_of(Wording("licitação"), np.array([2, 1]))[0] == 0.0
 
 
 def test_many_threads_search_at_once(words: Indexed) -> None:
