@@ -118,7 +118,6 @@ class BlobWriter:
         self._hash = hashlib.sha256()
         self._pieces: list[bytes] = []
         self._waiting_bytes = 0  # in the pieces
-        self._written_bytes = 0
         self._working: asyncio.Future[Any] | None = None
         self.size_bytes = 0
 
@@ -182,9 +181,9 @@ class BlobWriter:
         self._waiting_bytes = 0
         self._file.write(data)
         self._file.flush()
-        # Makes the kernel begin to write, so that fsync has little left to do while a client waits for its answer.
-        os.posix_fadvise(self._file.fileno(), self._written_bytes, len(data), os.POSIX_FADV_DONTNEED)
-        self._written_bytes += len(data)
+        # The kernel begins to write now, so that fsync has little left to do while a client waits for its answer, and
+        # what is on the disk makes room: uploads do not push the store out of memory.
+        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self._hash.update(data)
 
 

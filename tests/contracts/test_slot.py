@@ -186,3 +186,44 @@ async def test_a_lost_claim_has_no_effect(store: StorePorts, meanwhile: str) -> 
             await effect
     assert await store.jobs.get(zombie.job.order.job_id) == before
     assert store.change_log.last_sequence() == 0
+
+
+async def _leave(store: StorePorts, claimed: Claim, way: str) -> None:
+    if way == "reclaim":
+        await store.slot.reclaim("slot-0", tick())
+    elif way == "sweep":
+        await store.jobs.sweep(1e7)
+    elif way == "defer":
+        await store.slot.defer(claimed, INTERNAL, 0.0, tick())
+    else:
+        await store.slot.release(claimed, tick())
+
+
+@pytest.mark.parametrize("way", ["reclaim", "sweep", "defer", "release"])
+async def test_an_ended_job_keeps_its_amounts_and_a_queued_one_begins_at_nothing(store: StorePorts, way: str) -> None:
+    progress = Progress(JobStage.EMBEDDING, 3, 4, 5, 6, 7.5, 8.25)
+    asked = order()
+    await store.jobs.admit(asked, tick())
+    claimed = await claim(store)
+    await store.slot.heartbeat(claimed, progress, tick(), LEASE_S)
+    await _leave(store, claimed, way)
+    queued = await store.jobs.get(asked.job_id)
+    assert (queued.state, queued.progress) == (JobState.QUEUED, Progress())
+    claimed = await claim(store)
+    await store.slot.heartbeat(claimed, progress, tick(), LEASE_S)
+    await store.jobs.cancel(asked.job_id, tick())
+    await _leave(store, claimed, way)
+    ended = await store.jobs.get(asked.job_id)
+    assert (ended.state, ended.progress) == (JobState.CANCELLED, Progress(None, 3, 4, 5, 6))
+
+
+@pytest.mark.parametrize(("way", "times"), [("reclaim", MAX_CRASHES), ("defer", MAX_ATTEMPTS)])
+async def test_a_dead_job_keeps_its_amounts(store: StorePorts, way: str, times: int) -> None:
+    asked = order()
+    await store.jobs.admit(asked, tick())
+    for _ in range(times):
+        claimed = await claim(store)
+        await store.slot.heartbeat(claimed, Progress(JobStage.EXTRACTING, 3, 4), tick(), LEASE_S)
+        await _leave(store, claimed, way)
+    dead = await store.jobs.get(asked.job_id)
+    assert (dead.state, dead.progress) == (JobState.DEAD, Progress(None, 3, 4))

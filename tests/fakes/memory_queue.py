@@ -156,9 +156,9 @@ class MemorySlot:
     async def defer(self, claim: Claim, failure: Failure, next_attempt_time: float, now: float) -> None:
         record = self.store.claimed(claim)
         if record.job.cancel_requested:
-            self.store.cancel(record, now, progress=Progress())
+            self.store.cancel(record, now)
         elif record.job.attempt - record.job.crashes >= MAX_ATTEMPTS:
-            record.change(now, JobState.DEAD, failure=failure, progress=Progress())
+            record.change(now, JobState.DEAD, failure=failure)
         else:
             record.change(now, JobState.QUEUED, next_attempt_time=next_attempt_time)
 
@@ -166,6 +166,6 @@ class MemorySlot:
         record = self.store.claimed(claim)
         attempt = record.job.attempt - 1
         if record.job.cancel_requested:
-            self.store.cancel(record, now, attempt=attempt, progress=Progress())
+            self.store.cancel(record, now, attempt=attempt)
         else:
             record.change(now, JobState.QUEUED, attempt=attempt)

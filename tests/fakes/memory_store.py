@@ -95,7 +95,7 @@ class MemoryStore:
                 self.cancel(record, now, crashes=crashes)
             elif crashes >= MAX_CRASHES:
                 failure = Failure(FailureReason.WORKER_CRASHED)
-                record.change(now, JobState.DEAD, crashes=crashes, failure=failure, progress=Progress())
+                record.change(now, JobState.DEAD, crashes=crashes, failure=failure)
             else:
                 record.change(now, JobState.QUEUED, crashes=crashes)
         return len(crashed)

@@ -72,7 +72,7 @@ def assert_search_says_when_to_come_back(stack: Stack, client: Client) -> None:
         error = search.future(search_service_pb2.SearchRequest(query="manutenção"), timeout=ANSWER_S).exception()
     assert isinstance(error, grpc.RpcError)
     assert error.code() is grpc.StatusCode.UNAVAILABLE
-    [packed] = [value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin"]
+    [packed] = [each.value for each in error.trailing_metadata() or () if each.key == "grpc-status-details-bin"]
     assert isinstance(packed, bytes)
     retries = [detail for detail in status_pb2.Status.FromString(packed).details if detail.Is(RetryInfo.DESCRIPTOR)]
     assert len(retries) == 1

@@ -14,14 +14,18 @@ _CLAIMED = """
 SELECT state, cancel_requested, sequence, update_time FROM job WHERE job_id = :job_id AND fence = :fence
 """
 
+# How a job's progress is told once it has ended: the amounts, and neither stage nor speed.
+ENDED_PROGRESS = "json_remove(progress, '$.stage', '$.rate_per_s', '$.eta_s')"
+
 # A job that is to be cancelled anyway is not queued again.
-_CRASHED = """
+_CRASHED = f"""
 UPDATE job SET
   crashes = crashes + 1,
   state = CASE WHEN cancel_requested THEN 'CANCELLED' WHEN crashes + 1 >= :max_crashes THEN 'DEAD' ELSE 'QUEUED' END,
   failure = CASE WHEN NOT cancel_requested AND crashes + 1 >= :max_crashes THEN :failure END,
   end_time = CASE WHEN cancel_requested OR crashes + 1 >= :max_crashes THEN :now END,
-  slot = NULL, lease_end = NULL, progress = '{}', revision = revision + 1, update_time = :now
+  progress = CASE WHEN cancel_requested OR crashes + 1 >= :max_crashes THEN {ENDED_PROGRESS} ELSE '{{}}' END,
+  slot = NULL, lease_end = NULL, revision = revision + 1, update_time = :now
 WHERE state = 'RUNNING' AND
 """
 

@@ -9,7 +9,7 @@ import apsw
 import uuid_utils
 
 from rag_server.adapters.sqlite.changes import append_change
-from rag_server.adapters.sqlite.claims import SUPERSEDED, ClaimedJob, fenced, look_up, retire_staged
+from rag_server.adapters.sqlite.claims import ENDED_PROGRESS, SUPERSEDED, ClaimedJob, fenced, look_up, retire_staged
 from rag_server.adapters.sqlite.rows import failure_to_json, progress_to_json, to_json
 from rag_server.domain.document import ChangeKind, Summary
 from rag_server.domain.failure import Failure
@@ -18,9 +18,9 @@ from rag_server.ports import LeaseLost
 
 _SUPERSEDED = f"SELECT {SUPERSEDED} FROM job WHERE job_id = ?"
 
-_CANCELLED = """
+_CANCELLED = f"""
 UPDATE job SET state = 'CANCELLED', cancel_requested = 1, end_time = :now, update_time = :now, slot = NULL,
-  lease_end = NULL, progress = json_remove(progress, '$.stage', '$.rate_per_s', '$.eta_s'), revision = revision + 1
+  lease_end = NULL, progress = {ENDED_PROGRESS}, revision = revision + 1
 WHERE job_id = :job_id AND fence = :fence AND state = 'RUNNING'
 """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from rag_server.adapters.sqlite.claims import end_crashed, fenced, look_up, retire_staged
+from rag_server.adapters.sqlite.claims import ENDED_PROGRESS, end_crashed, fenced, look_up, retire_staged
 from rag_server.adapters.sqlite.rows import JOB_COLUMNS, failure_to_json, job_from_row, progress_to_json
 from rag_server.adapters.sqlite.steps import durably
 from rag_server.domain.failure import Failure
@@ -16,8 +16,7 @@ from storage.sqlite import Database
 
 _HELD = "job_id = :job_id AND fence = :fence AND state = 'RUNNING'"
 _LET_GO = "slot = NULL, lease_end = NULL, revision = revision + 1, update_time = :now"
-# An ended job keeps its amounts and has neither stage nor speed.
-_ENDED = f"{_LET_GO}, end_time = :now, progress = json_remove(progress, '$.stage', '$.rate_per_s', '$.eta_s')"
+_ENDED = f"{_LET_GO}, end_time = :now, progress = {ENDED_PROGRESS}"
 
 # Without the hint SQLite sorts the whole queue for every claim.
 _CLAIM = f"""
@@ -49,7 +48,8 @@ _CANCELLED = f"UPDATE job SET state = 'CANCELLED', cancel_requested = 1, {_ENDED
 
 # Crashed attempts are counted apart, and a job that is to be cancelled is not queued again.
 _DEFER = f"""
-UPDATE job SET {_LET_GO}, progress = '{{}}',
+UPDATE job SET {_LET_GO},
+  progress = CASE WHEN cancel_requested OR attempt - crashes >= :max_attempts THEN {ENDED_PROGRESS} ELSE '{{}}' END,
   state = CASE WHEN cancel_requested THEN 'CANCELLED' WHEN attempt - crashes >= :max_attempts THEN 'DEAD'
     ELSE 'QUEUED' END,
   failure = CASE WHEN NOT cancel_requested AND attempt - crashes >= :max_attempts THEN :failure END,
@@ -59,7 +59,8 @@ WHERE {_HELD} RETURNING state
 """
 
 _RELEASE = f"""
-UPDATE job SET {_LET_GO}, progress = '{{}}', attempt = attempt - 1,
+UPDATE job SET {_LET_GO}, attempt = attempt - 1,
+  progress = CASE WHEN cancel_requested THEN {ENDED_PROGRESS} ELSE '{{}}' END,
   state = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'QUEUED' END,
   end_time = CASE WHEN cancel_requested THEN :now END
 WHERE {_HELD} RETURNING state

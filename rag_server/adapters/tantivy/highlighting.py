@@ -2,18 +2,16 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from rag_server.adapters.tantivy import analysis
-from rag_server.adapters.tantivy.analysis import words_of
+from rag_server.adapters.tantivy.analysis import prepared, words_of
 from rag_server.adapters.tantivy.queries import telling
 from rag_server.domain.search import Mark
 from rag_server.domain.wording import Wording
 
-# What the engine's tokenizer takes for a word.
-WORD = r"[^\W_]"
 # Words of passages whose forms are remembered: some 5 MB.
 REMEMBERED_WORDS = 16_384
 # Latin letters beyond ASCII: with accents, joined, and of double width.
@@ -41,7 +39,7 @@ def sought(wording: Wording) -> Sought:
     words = telling(words_of(wording.text)) + tuple(
         word for phrase in wording.phrases for word in telling(words_of(phrase))
     )
-    prefixes = tuple("".join(analysis.FOLDED.analyze(analysis.prepared(prefix))) for prefix in wording.prefixes)
+    prefixes = tuple("".join(analysis.FOLDED.analyze(prepared(prefix))) for prefix in wording.prefixes)
     folded = frozenset(form for word in words for form in word.folded)
     return Sought(
         folded,
@@ -52,12 +50,15 @@ def sought(wording: Wording) -> Sought:
     )
 
 
-def marks_in(passage: str, wanted: Sought) -> tuple[Mark, ...]:
-    """Ascending, without overlaps; what only spaces and signs stand between stays apart."""
+def marks_in(passages: Sequence[str], wanted: Sought) -> list[tuple[Mark, ...]]:
+    """The marks of each passage, ascending, without overlaps; what only spaces and signs stand between stays apart."""
     if wanted.candidates is None:
-        return ()
-    matches = wanted.candidates.finditer(analysis.prepared(passage))
-    return tuple(Mark(*match.span()) for match in matches if _is_wanted(match[0], wanted))
+        return [()] * len(passages)
+    # An underscore parts words in the index; here it would join them.
+    matches = [[*wanted.candidates.finditer(prepared(passage).replace("_", " "))] for passage in passages]
+    words = {match[0] for each in matches for match in each}
+    marked = {word for word in words if _is_wanted(word, wanted)}
+    return [tuple(Mark(*match.span()) for match in each if match[0] in marked) for each in matches]
 
 
 def _is_wanted(word: str, wanted: Sought) -> bool:
@@ -83,9 +84,7 @@ def _forms(word: str) -> tuple[str, str, str] | None:
 
 def _beginning_with(letters: Iterable[str]) -> re.Pattern[str] | None:
     variants = {variant for letter in letters for variant in (letter, letter.upper()[:1], *_accented()[letter])}
-    if not variants:
-        return None
-    return re.compile(f"(?<!{WORD})[{re.escape(''.join(sorted(variants)))}]{WORD}*")
+    return re.compile(rf"\b[{re.escape(''.join(sorted(variants)))}]\w*") if variants else None
 
 
 @lru_cache(maxsize=1)

@@ -73,9 +73,8 @@ class Queries:
         return sorted(words, key=lambda word: counts[word] or self.searcher.num_docs)[:MOST_WORDS]
 
     def _count(self, word: Word) -> int:
-        """In how many passages the word stands in the form that most have."""
-        forms = [(fields.FOLDED, form) for form in word.folded]
-        forms += [(fields.PORTUGUESE, form) for form in word.portuguese]
+        """In how many passages the word stands in the form that most have: never the folded one, which stems share."""
+        forms = [(fields.PORTUGUESE, form) for form in word.portuguese]
         forms += [(fields.ENGLISH, form) for form in word.english]
         return max(self.searcher.doc_freq(field, form) for field, form in forms)
 

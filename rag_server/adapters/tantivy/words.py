@@ -50,8 +50,7 @@ class TantivyWords:
         return [TermScores(clause.label, self._scores(clause.query, chunk_ids)) for clause in clauses]
 
     def marks_in(self, wording: Wording, passages: Sequence[str]) -> list[tuple[Mark, ...]]:
-        wanted = sought(wording)
-        return [marks_in(passage, wanted) for passage in passages]
+        return marks_in(passages, sought(wording))
 
     def chunk_ids(self) -> NDArray[np.int64]:
         if not self.searcher.num_docs:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rag_server.domain.chunk import Chunk
 from rag_server.domain.chunking import ChunkLimits, split
-from rag_server.domain.extraction import DocumentText, Heading, Page, assemble
+from rag_server.domain.extraction import DocumentText, Heading, Page, TableRows, assemble
 
 LIMITS = ChunkLimits(max_tokens=32, overlap_tokens=0, min_tokens=8)
 _PIECES = re.compile(r"\w{1,4}|[^\w\s]")
@@ -38,6 +38,7 @@ marks = st.sampled_from(
     [" ", " ", " ", ". ", "! ", "\n", "\n\n", ", ", "   ", "\n \n", "? ", ".\n", "。", "\u200b", "x" * 90]
 )
 texts = st.lists(st.tuples(words, marks), max_size=120).map(lambda parts: "".join(w + m for w, m in parts))
+table_rows = st.lists(st.sampled_from(["Ação.", "fim", "|", "12", "E mais", "x" * 40]), min_size=1, max_size=9).map(" ".join)
 limit_sets = st.builds(
     ChunkLimits, max_tokens=st.integers(16, 60), overlap_tokens=st.integers(0, 4), min_tokens=st.integers(0, 4)
 )
@@ -47,14 +48,20 @@ limit_sets = st.builds(
 def documents(draw: st.DrawFn) -> DocumentText:
     pages = []
     for number in range(1, draw(st.integers(1, 4)) + 1):
-        text, headings = "", []
+        text, headings, tables = "", [], []
         for _ in range(draw(st.integers(0, 4))):
             if draw(st.booleans()):
                 title = draw(words)
                 headings.append(Heading(draw(st.integers(1, 3)), title, len(text)))
                 text += title + "\n"
             text += draw(texts)
-        pages.append(Page(number, text, tuple(headings)))
+            if draw(st.booleans()):
+                header = draw(st.lists(words, min_size=2, max_size=4).map(" | ".join))
+                rows = "\n".join(draw(st.lists(table_rows, min_size=1, max_size=6)))
+                start = len(text) + len(header) + 1
+                tables.append(TableRows(draw(st.sampled_from([header, "", "elsewhere | named"])), start, start + len(rows)))
+                text += f"{header}\n{rows}\n\n"
+        pages.append(Page(number, text, tuple(headings), tuple(tables)))
     return assemble(pages)
 
 
@@ -89,8 +96,8 @@ def test_no_chunk_passes_the_limit_with_its_heading(document: DocumentText, limi
     whole = offsets(document.text)
     for chunk in split(document, whole, limits):
         touched = int(np.sum((whole[:, 1] > chunk.char_start) & (whole[:, 0] < chunk.char_end)))
-        title = "" if chunk.embedded_text == chunk.text else chunk.headings[-1]
-        assert touched + tokens(title) <= limits.max_tokens
+        titles = chunk.embedded_text.removesuffix(chunk.text)
+        assert touched + tokens(titles) <= limits.max_tokens
 
 
 @given(documents(), limit_sets)
@@ -207,3 +214,40 @@ def test_a_long_title_is_shortened_between_words() -> None:
 def test_limits_that_cannot_be_kept_are_refused(wrong: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="tokens"):
         ChunkLimits(*wrong)
+
+
+def table_of(rows: list[str], header: str = "cidade | valor") -> DocumentText:
+    text = "\n".join(["Vendas", header, *rows])
+    start = len("Vendas\n") + len(header) + 1
+    return assemble([Page(1, text, (Heading(1, "Vendas", 0),), (TableRows(header, start, len(text)),))])
+
+
+def test_rows_of_a_table_carry_the_names_of_its_columns() -> None:
+    document = table_of([f"Cidade {row} | {row}" for row in range(40)])
+    first, *others = split(document, offsets(document.text), LIMITS)
+    assert first.headings == ("Vendas",)
+    assert first.embedded_text == first.text
+    assert {chunk.headings for chunk in others} == {("Vendas", "cidade | valor")}
+    assert all(chunk.embedded_text == f"Vendas\ncidade | valor\n{chunk.text}" for chunk in others)
+    assert all(tokens(chunk.embedded_text) <= LIMITS.max_tokens for chunk in [first, *others])
+
+
+def test_rows_are_kept_whole_though_they_hold_sentences() -> None:
+    rows = [f"Linha {row}. Tem duas frases. E mais uma | {row}" for row in range(30)]
+    document = table_of(rows)
+    chunks = split(document, offsets(document.text), LIMITS)
+    assert [line for chunk in chunks for line in chunk.text.split("\n")][2:] == rows
+
+
+def test_column_names_that_would_take_a_third_of_the_chunk_are_left_out() -> None:
+    document = table_of([f"a{row} | b" for row in range(60)], header=" | ".join("nome" for _ in range(12)))
+    chunks = split(document, offsets(document.text), LIMITS)
+    assert {chunk.headings for chunk in chunks} == {("Vendas",)}
+
+
+def test_what_follows_a_table_is_not_under_its_column_names() -> None:
+    rows = "cidade | valor\n" + "\n".join(f"Cidade {row} | {row}" for row in range(12))
+    text = rows + "\n\n" + "Aaa bbb ccc. " * 20
+    document = assemble([Page(1, text, (), (TableRows("cidade | valor", 15, len(rows)),))])
+    chunks = split(document, offsets(text), LIMITS)
+    assert chunks[-1].headings == ()

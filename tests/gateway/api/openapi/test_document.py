@@ -50,7 +50,7 @@ def test_comments_and_rules_of_the_contracts_are_told(document: Any) -> None:
     search = document["paths"]["/api/v1/search"]["get"]
     assert search["summary"] == "Finds the passages that fit a query best, by words and by meaning."
     limit = next(parameter for parameter in search["parameters"] if parameter["name"] == "limit")
-    assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (0, 100)
+    assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (0, 1000)
     query = next(parameter for parameter in search["parameters"] if parameter["name"] == "query")
     assert query["required"]
 

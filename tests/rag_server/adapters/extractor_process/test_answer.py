@@ -1,5 +1,6 @@
 """A child that was taken over can say anything; nothing of it may pass."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ from hypothesis import strategies as st
 
 from rag_server.adapters.extractor_process.answer import Answer, Misbehaved
 from rag_server.adapters.extractor_process.frames import LENGTH, PIECE_CHARS, encode
-from rag_server.domain.extraction import ExtractionLimits
-from rag_server.domain.failure import FailureReason, IngestionFailed
+from rag_server.adapters.extractor_process.pictures import MAX_PICTURE_BYTES
+from rag_server.domain.extraction import ExtractionLimits, TableRows
+from rag_server.domain.failure import Failure, FailureReason, IngestionFailed
 
+PNG = b"\x89PNG\r\n\x1a\n...."
 LIMITS = ExtractionLimits(max_pages=10, max_text_chars=1000)
 START = {"kind": "start", "media_type": "application/pdf", "pages_total": 3, "properties": {}}
 
@@ -25,6 +28,10 @@ def page(number: object, text: object = "text", **fields: Any) -> dict[str, Any]
         "tables": [],
         "damaged": False,
     } | fields
+
+
+def picture(number: object, png: bytes, *, more: bool = False) -> dict[str, Any]:
+    return {"kind": "picture", "number": number, "data": base64.b64encode(png).decode(), "more": more}
 
 
 def answer_to(*messages: dict[str, Any], limits: ExtractionLimits = LIMITS) -> Answer:
@@ -67,6 +74,21 @@ def test_pages_in_pieces_are_put_together() -> None:
         [START, page(1, headings=[[0, 0, "text"]])],
         [START, page(1, headings=[[1, 99, ""]])],
         [START, page(1, headings="xx")],
+        [START, page(1, tables=[[0, 5, ""]])],
+        [START, page(1, tables=[[2, 1, ""]])],
+        [START, page(1, tables=[[0, 2, ""], [1, 3, ""]])],
+        [START, page(1, tables=[[0, 4, "a\nb"]])],
+        [START, page(1, tables=[[0, 4, "x" * 301]])],
+        [START, page(1, tables=[[0, 4, "override \u202e"]])],
+        [START, page(1, tables=[[0, True, ""]])],
+        [START, page(1, tables=[[0, 4, 7]])],
+        [START, page(1, tables=[[0, 4]])],
+        [START, picture(1, b"no PNG")],
+        [START, picture(1, PNG, more=True), picture(2, PNG)],
+        [START, picture(1, PNG, more=True), page(1)],
+        [START, picture(2, PNG), picture(1, PNG)],
+        [START, picture(1, PNG) | {"data": "not base64!"}],
+        [START, picture(1, PNG + bytes(MAX_PICTURE_BYTES))],
         [START, page(1, more=True), page(2)],
         [START, page(1, "", more=True)],
         [START, page(1, headings=[[1, 0, ""]])],
@@ -149,3 +171,50 @@ def test_headings_beyond_all_measure_are_left_out() -> None:
     extraction = answer_to(START | {"pages_total": 22}, *pages, {"kind": "end"}, limits=limits).outcome()
     assert len(extraction.pages) == 22
     assert sum(len(one.headings) for one in extraction.pages) == 100_000
+
+
+def test_a_table_s_rows_are_taken_over() -> None:
+    table = page(1, "a | b\n1 | 2", tables=[[6, 11, "a | b"]])
+    assert answer_to(START, table, {"kind": "end"}).outcome().pages[0].tables == (TableRows("a | b", 6, 11),)
+
+
+def test_a_picture_waits_for_its_text() -> None:
+    answer = answer_to(START, picture(1, PNG[:10], more=True))
+    assert answer.pending_picture is None
+    answer.accept(encode(picture(1, PNG[10:]))[LENGTH.size :])
+    assert answer.pending_picture == PNG
+    answer.recognised("cafe\u0301 \u202e")
+    assert (answer.pending_picture, answer.pages_done) == (None, 1)
+    answer.accept(encode(page(2))[LENGTH.size :])
+    answer.accept(encode({"kind": "end"})[LENGTH.size :])
+    assert [each.text for each in answer.outcome().pages] == ["café", "text"]
+
+
+def test_a_picture_that_could_not_be_recognised_is_a_page_that_could_not_be_read() -> None:
+    answer = answer_to(START, picture(1, PNG))
+    answer.recognised(None)
+    answer.accept(encode(page(2))[LENGTH.size :])
+    answer.accept(encode({"kind": "end"})[LENGTH.size :])
+    assert answer.outcome().problem == Failure(
+        FailureReason.CORRUPT, "1 of 2 pages are damaged and could not be read.", {"pages_unreadable": "1"}
+    )
+
+
+def test_a_picture_that_nobody_asked_for_is_refused() -> None:
+    answer = Answer(LIMITS, "Pictures are not read.")
+    answer.accept(encode(START)[LENGTH.size :])
+    with pytest.raises(Misbehaved):
+        answer.accept(encode(picture(1, PNG))[LENGTH.size :])
+
+
+@pytest.mark.parametrize(
+    "frames", [[START, page(1, ""), {"kind": "end"}], [{"kind": "failed", "refusal": "PICTURE", "detail": {}}]]
+)
+def test_where_pictures_are_not_read_the_failure_says_why(frames: list[dict[str, Any]]) -> None:
+    answer = Answer(LIMITS, "Pictures are not read here.")
+    for frame in frames:
+        answer.accept(encode(frame)[LENGTH.size :])
+    with pytest.raises(IngestionFailed) as failed:
+        answer.outcome()
+    assert failed.value.failure.reason is FailureReason.NO_TEXT
+    assert failed.value.failure.sentence.endswith("Pictures are not read here.")

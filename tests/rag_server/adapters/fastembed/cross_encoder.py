@@ -6,8 +6,6 @@ from pathlib import Path
 
 import onnx
 from onnx import TensorProto, helper
-from tokenizers import Tokenizer
-from tokenizers.processors import TemplateProcessing
 
 from rag_server.adapters.fastembed.models import BUNDLED_FOLDER
 
@@ -21,13 +19,17 @@ def make_cross_encoder(folder: Path, outputs: int = 1) -> Path:
     folder.mkdir(parents=True)
     (folder / "onnx").mkdir()
     onnx.save(_graph(outputs), folder / "onnx" / "model.onnx")
-    tokenizer = Tokenizer.from_file(str(BUNDLED_FOLDER / "tokenizer.json"))
-    tokenizer.post_processor = TemplateProcessing(
-        single="[PAD] $A [PAD]",
-        pair="[PAD] $A [PAD] $B:1 [PAD]:1",
-        special_tokens=[("[PAD]", tokenizer.token_to_id("[PAD]"))],
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
+    specification = json.loads((BUNDLED_FOLDER / "tokenizer.json").read_text("utf-8"))
+    mark = {"SpecialToken": {"id": "[PAD]", "type_id": 0}}
+    query, document = ({"Sequence": {"id": name, "type_id": number}} for number, name in enumerate("AB"))
+    number = specification["model"]["vocab"]["[PAD]"]
+    specification["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [mark, query, mark],
+        "pair": [mark, query, mark, document, mark],
+        "special_tokens": {"[PAD]": {"id": "[PAD]", "ids": [number], "tokens": ["[PAD]"]}},
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(specification), "utf-8")
     shutil.copyfile(BUNDLED_FOLDER / "special_tokens_map.json", folder / "special_tokens_map.json")
     config = {"model_max_length": MAX_TOKENS, "pad_token": "[PAD]"}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))

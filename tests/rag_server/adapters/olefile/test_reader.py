@@ -8,7 +8,7 @@ from tests.fakes.documents import read
 from tests.fakes.ole import make_ole
 
 # 2024-03-05T14:07:00Z in the ticks of Windows, as the stream of fixed properties has it.
-SENT = bytes(32) + bytes.fromhex("40003900") + bytes(4) + struct.pack("<Q", 133541140200000000)
+SENT = bytes(32) + bytes.fromhex("40003900") + bytes(4) + struct.pack("<Q", 133541212200000000)
 
 
 def wide(number: str, text: str) -> dict[str, bytes]:

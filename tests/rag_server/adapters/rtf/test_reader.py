@@ -27,7 +27,7 @@ def pages_of(tmp_path: Path, body: bytes) -> list[Page]:
         (rb"\{chaves\} e \\ barra\~fim", "{chaves} e \\ barra fim"),
         (rb"um{\v oculto}{\deleted fora} dois", "um dois"),
         (rb'{\field{\*\fldinst HYPERLINK "http://x"}{\fldrslt o elo}}', "o elo"),
-        (rb"a{\*\unknown nada}{\pict\bin5 }}}}}b", "ab"),
+        (rb"a{\*\unknown nada}{\pict\bin4 }}}}}b", "ab"),
         (rb"a{\shp{\*\shpinst{\shptxt caixa}}{\shprslt c\'f3pia}}b", "acaixab"),
         (rb"primeiro\par segundo\line dele", "primeiro\n\nsegundo\ndele"),
         ("direto: ação".encode("cp1252"), "direto: ação"),
