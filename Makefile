@@ -1,6 +1,6 @@
 # `make demo` shows Acervo at work on a fresh machine; `make test` proves it. Everything installs into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo up test check protos lock bench torture clean
+.PHONY: help setup dev demo up test check protos lock bench eval torture clean
 
 BIN := .venv/bin
 LOCKS := $(wildcard requirements/*.txt)
@@ -50,6 +50,9 @@ lock: dev ## bring the hash-locked requirements up to date with requirements/*.i
 
 bench: dev ## the figures of docs/performance.md; needs ACERVO_TEST_DATA for the real documents
 	$(BIN)/python -m bench
+
+eval: dev ## how well a retrieval set is searched: DATA=folder, MODEL="bundled /path/to/another" if you like
+	$(BIN)/python -m bench.evaluation --data $(DATA) $(addprefix --model ,$(MODEL))
 
 torture: dev ## kill every process again and again while documents come in
 	$(BIN)/python -m bench.torture

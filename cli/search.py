@@ -41,7 +41,7 @@ def search(  # noqa: PLR0913 - each option of the command is a parameter
     text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to look for, in any language.")],
     *,
     collection: OfCollection = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many hits at the most.")] = 10,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many hits at the most.")] = 10,
     mode: Annotated[Mode, typer.Option(help="By words and meaning, by words, or by meaning.")] = Mode.HYBRID,
     min_sequence: Annotated[int, typer.Option(min=0, help="Wait for an index that has reached this.")] = 0,
     explain: Annotated[bool, typer.Option("--explain", help="Show how the scores came about.")] = False,

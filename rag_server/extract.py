@@ -37,7 +37,8 @@ def main() -> None:
         with os.fdopen(descriptor, "rb") as file:
             size_bytes = os.fstat(descriptor).st_size
             hints = request.hints
-            source = Source(file, size_bytes, hints.file_name, hints.media_type, request.pdf_engine, request.wants_pictures)
+            how = (request.pdf_engine, request.wants_pictures)
+            source = Source(file, size_bytes, hints.file_name, hints.media_type, *how)
             last = answer(source, request, conversation)
         # Said when the document is closed: the parent may take it away now.
         conversation.send(last.kind, **last.fields)

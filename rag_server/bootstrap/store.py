@@ -15,7 +15,7 @@ from storage.blobs import BlobFolder
 from storage.migrations import upgrade
 from storage.sqlite import Database
 
-PIPELINE_VERSION = "1"  # raised when extraction or chunking give other results
+PIPELINE_VERSION = "2"  # raised when extraction or chunking give other results
 MIGRATIONS = Path(migrations.__file__).parent
 SERVE = "serve"
 WORK = "work"

@@ -17,7 +17,7 @@ class ModelKind(StrEnum):
     TRANSFORMER = "TRANSFORMER"
 
 
-# Measured with `weigh`; the optimum is flat (docs/decisions/0013-fusion.md).
+# Measured with `weigh`; the optimum is flat (docs/decisions/0014-fusion.md).
 DENSE_WEIGHTS = {ModelKind.STATIC: 0.5, ModelKind.TRANSFORMER: 1.0}
 
 

@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from rag_server.domain.document import Passage
 from rag_server.domain.explanation import Explanation, HitExplanation
@@ -41,8 +42,7 @@ class Query:
         return unicodedata.normalize("NFC", self.text.encode(errors="replace").decode()).strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A word of the query in a passage: code points of its text, the end exclusive."""
 
     start: int

@@ -130,8 +130,10 @@ class _Found:
 
 
 def _marked(found: _Found) -> tuple[Hit, ...]:
-    """The hits with the words of the query marked, whatever they were found by."""
+    """The hits with the words of the query marked; by meaning alone it was not words that found them."""
     question = found.question
+    if not question.by_words:
+        return found.hits
     passages = [hit.passage.text for hit in found.hits]
     with question.clock.measuring(Stage.HIGHLIGHT):
         try:

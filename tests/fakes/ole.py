@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 _SECTOR_BYTES = 512
@@ -32,7 +33,9 @@ def make_ole(path: Path, streams: Mapping[str, bytes]) -> Path:
 
 
 def _sectors(streams: Mapping[str, bytes]) -> tuple[bytes, list[int], dict[str, tuple[int, int]]]:
-    body, fat, places = b"", [], {}
+    body = b""
+    fat: list[int] = []
+    places: dict[str, tuple[int, int]] = {}
     for name, content in streams.items():
         padded = content.ljust(max(_LEAST_STREAM_BYTES, -(-len(content) // _SECTOR_BYTES) * _SECTOR_BYTES), b"\0")
         places[name] = (len(fat), len(padded))
@@ -50,12 +53,14 @@ def _directory(names: list[str], streams: Mapping[str, bytes], places: Mapping[s
     parents = ["", *(name for name in names if name not in streams)]
     children = {parent: [name for name in names if name.rpartition("/")[0] == parent] for parent in parents}
     number = {name: index + 1 for index, name in enumerate(names)}
-    following = {a: number[b] for group in children.values() for a, b in zip(group, group[1:], strict=False)}
+    following = {a: number[b] for group in children.values() for a, b in pairwise(group)}
     entries = [_entry("Root Entry", _ROOT, _NOTHING, number[children[""][0]], (_END, 0))]
     for name in names:
         kind = _STREAM if name in streams else _STORAGE
         child = number[children[name][0]] if name in children else _NOTHING
-        entries.append(_entry(name.rpartition("/")[2], kind, following.get(name, _NOTHING), child, places.get(name, (0, 0))))
+        entries.append(
+            _entry(name.rpartition("/")[2], kind, following.get(name, _NOTHING), child, places.get(name, (0, 0)))
+        )
     directory = b"".join(entries)
     return directory.ljust(-(-len(directory) // _SECTOR_BYTES) * _SECTOR_BYTES, b"\0")
 

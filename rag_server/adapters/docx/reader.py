@@ -212,4 +212,3 @@ def _blocks(package: OfficePackage, main: str) -> Iterator[etree._Element]:
             depth -= 1
     if body_depth is None:
         raise Refused(Refusal.CORRUPT)
-

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from email import policy
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
-from typing import cast
 
 from rag_server.adapters.email.message import Message, write_message
 from rag_server.adapters.parsing.budget import Budget
@@ -21,7 +20,7 @@ def read_eml(source: Source, budget: Budget) -> Reading:
     """The message as one page."""
     budget.check_bytes("message_bytes", source.size_bytes, _MAX_BYTES)
     source.file.seek(0)
-    parsed = cast("EmailMessage", BytesParser(policy=policy.default).parse(source.file))
+    parsed = BytesParser(policy=policy.default).parse(source.file)
     message = Message(
         subject=_header(parsed, "subject"),
         sender=_header(parsed, "from"),
@@ -69,7 +68,7 @@ def _html(message: EmailMessage) -> bytes:
     return decode(_payload(part), charset).encode() if charset else _payload(part)
 
 
-def _payload(part: EmailMessage) -> bytes:
+def _payload(part: MIMEPart) -> bytes:
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
 

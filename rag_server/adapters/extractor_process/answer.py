@@ -133,7 +133,9 @@ class Answer:
     def _why_no_text(self) -> str:
         if self._media_type not in _MAY_BE_PICTURES:
             return ""
-        return f"{SENTENCES[FailureReason.NO_TEXT]} {self._why_no_pictures}" if self._why_no_pictures else _NONE_RECOGNISED
+        if not self._why_no_pictures:
+            return _NONE_RECOGNISED
+        return f"{SENTENCES[FailureReason.NO_TEXT]} {self._why_no_pictures}"
 
     def partial(self, failure: Failure) -> Extraction:
         """The pages that came before reading stopped; the failure tells why the others are missing."""

@@ -37,7 +37,7 @@ class NoPictureReader:
 
     why_not = "Text in pictures is not read here; with Tesseract installed, ACERVO_OCR=por+eng turns it on."
 
-    async def read(self, png: bytes, timeout_s: float) -> str:
+    async def read(self, png: bytes, timeout_s: float) -> str:  # noqa: ARG002 - the protocol's
         raise UnreadablePicture
 
 

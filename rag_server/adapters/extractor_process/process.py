@@ -13,9 +13,9 @@ from rag_server.adapters.extractor_process.frames import Request, encode_request
 from rag_server.adapters.extractor_process.pictures import NoPictureReader, PictureReader, UnreadablePicture
 from rag_server.adapters.parsing import media_types
 from rag_server.domain.extraction import Extraction, ExtractionLimits, SourceHints
-from rag_server.domain.language import with_language
 from rag_server.domain.failure import Failure, FailureReason, IngestionFailed
 from rag_server.domain.isolation import missing_layers
+from rag_server.domain.language import with_language
 from serving.errors import Unusable
 
 PYMUPDF = "pymupdf"

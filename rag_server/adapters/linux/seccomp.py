@@ -28,7 +28,8 @@ _UNKNOWN = _ERRNO | errno.ENOSYS
 def restrict_system_calls(*, may_execute: bool = False) -> bool:
     """No sockets, programs, processes, signals to others, nor anything that writes or changes files, from now on.
 
-    With `may_execute` the process may still become another program. Needs PR_SET_NO_NEW_PRIVS. False if the kernel or the architecture is not known to do it.
+    With `may_execute` the process may still become another program.
+    Needs PR_SET_NO_NEW_PRIVS. False if the kernel or the architecture is not known to do it.
     """
     calls = BY_MACHINE.get(platform.machine())
     if calls is None:

@@ -45,7 +45,7 @@ def _pages(message: Message, budget: Budget) -> Iterator[Page]:
 class _Properties:
     """The streams of a message. Each is named by its property's number and type."""
 
-    def __init__(self, container: olefile.OleFileIO) -> None:
+    def __init__(self, container: "olefile.OleFileIO[str]") -> None:
         self._container = container
 
     def message(self) -> Message:

@@ -50,8 +50,9 @@ _BY_SUFFIX = {
 
 
 _SYNONYMS = {
-    "text/rtf": RTF, "application/x-rtf": RTF, "application/x-ndjson": JSON_LINES, "application/x-jsonlines": JSON_LINES,
-    "application/jsonlines": JSON_LINES, "text/json": JSON, "image/jpg": JPEG, "text/x-markdown": MARKDOWN,
+    "text/rtf": RTF, "application/x-rtf": RTF, "application/x-ndjson": JSON_LINES,
+    "application/x-jsonlines": JSON_LINES, "application/jsonlines": JSON_LINES,
+    "text/json": JSON, "image/jpg": JPEG, "text/x-markdown": MARKDOWN,
     "application/csv": CSV, "application/xhtml+xml": HTML,
 }  # fmt: skip
 

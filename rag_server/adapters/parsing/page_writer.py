@@ -119,7 +119,4 @@ class PageWriter:
 
 def _name_columns(texts: list[str]) -> bool:
     named = [text for text in texts if text]
-    return (
-        len(named) >= max(_FEWEST_COLUMNS, len(texts) // 2)
-        and not any(_VALUE.fullmatch(text) for text in named)
-    )
+    return len(named) >= max(_FEWEST_COLUMNS, len(texts) // 2) and not any(_VALUE.fullmatch(text) for text in named)

@@ -1,5 +1,6 @@
 """What both PDF engines give: blocks of lines with their place on the page, or as much of it as the engine knows."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -91,7 +92,7 @@ class PdfDocument(Protocol):
 
 def scale_for(width: float, height: float, dpi: int, max_pixels: int) -> float:
     """How much a page of this size in points is enlarged for the resolution, or for as much of it as the limit lets."""
-    return min(dpi / _POINTS_PER_INCH, (max_pixels / max(width * height, 1.0)) ** 0.5)
+    return min(dpi / _POINTS_PER_INCH, math.sqrt(max_pixels / max(width * height, 1.0)))
 
 
 def iso_date(pdf_date: str) -> str:

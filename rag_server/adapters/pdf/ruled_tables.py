@@ -1,9 +1,9 @@
 """Tables whose cells are ruled: the lines of text are told apart by the cell that they stand in."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from rag_server.adapters.parsing.cleaning import clean_line
 from rag_server.adapters.pdf.engine import Line, Rule
@@ -15,8 +15,8 @@ _MOST_RULES = 600
 _FEWEST_EDGES = 3  # of two cells
 # Pages are framed, and charts have axes: a table has text in most of its cells.
 _FILLED_SHARE = 0.4
-# A cell that is so full holds wrapped text, not a column of values.
-_FULL_LINE = 0.75
+# Text that is wrapped in its cell stands at the same heights as its neighbours', too: only numbers tell rows.
+_VALUE = re.compile(r"\s*[-+(R$€£]*\s*\d")
 _SHORT_LINE = 0.6
 _LIST_LINES = 4
 _LONGEST_REPEATED_CHARS = 100
@@ -71,7 +71,7 @@ def rows_in(grid: Grid, lines: Iterable[Line]) -> list[list[list[Line]]]:
         return []
     table = [[cells.get((row, column), []) for column in range(columns)] for row in range(rows)]
     _repeat_downwards(grid, table)
-    return [part for row in table for part in _divided(grid, row) if any(part)]
+    return [part for row in table for part in _divided(row) if any(part)]
 
 
 def cell_text(lines: Sequence[Line]) -> str:
@@ -100,8 +100,7 @@ def _goes_on(standing: Rule, other: Rule) -> bool:
 
 def _meet(lying: Rule, standing: Rule) -> bool:
     return (
-        lying.x0 - _SAME <= standing.x0 <= lying.x1 + _SAME
-        and standing.y0 - _SAME <= lying.y0 <= standing.y1 + _SAME
+        lying.x0 - _SAME <= standing.x0 <= lying.x1 + _SAME and standing.y0 - _SAME <= lying.y0 <= standing.y1 + _SAME
     )
 
 
@@ -144,19 +143,15 @@ def _repeat_downwards(grid: Grid, table: list[list[list[Line]]]) -> None:
             row = last + 1
 
 
-def _divided(grid: Grid, row: list[list[Line]]) -> list[list[list[Line]]]:
+def _divided(row: list[list[Line]]) -> list[list[list[Line]]]:
     """Rows that no rule parts: values that stand at the same heights in several cells."""
     heights = [_distinct(line.y1 for line in cell) for cell in row]
     most = max(heights, key=len)
     agreeing = sum(_are_near(each, most) for each in heights)
     others_are_single = all(len(each) <= 1 or _are_near(each, most) for each in heights)
-    is_wrapped = any(
-        line.x1 - line.x0 > _FULL_LINE * (right - left)
-        for cell, each, (left, right) in zip(row, heights, pairwise(grid.xs), strict=True)
-        if len(each) > 1
-        for line in cell
-    )
-    if len(most) == 1 or agreeing < _FEWEST_EDGES - 1 or not others_are_single or is_wrapped:
+    lines = [line for cell, each in zip(row, heights, strict=True) if len(each) > 1 for line in cell]
+    are_values = sum(bool(_VALUE.match(line.text)) for line in lines) >= len(lines) / 2
+    if len(most) <= 1 or agreeing < _FEWEST_EDGES - 1 or not others_are_single or not are_values:
         return [row]
     return [[cell if len(each) <= 1 else _at(cell, y) for cell, each in zip(row, heights, strict=True)] for y in most]
 

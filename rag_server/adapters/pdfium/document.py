@@ -1,7 +1,8 @@
 """PDF through PDFium. It tells characters and their boxes; lines and blocks are found here."""
 
 import re
-from ctypes import c_double
+from collections.abc import Iterator
+from ctypes import c_double, c_float
 from itertools import islice
 
 import pypdfium2
@@ -11,10 +12,12 @@ from rag_server.adapters.parsing.reading import Source
 from rag_server.adapters.parsing.refusals import Refusal, Refused
 from rag_server.adapters.pdf.engine import Line, OutlineEntry, PageLayout, PdfFacts, Rule, iso_date, scale_for
 from rag_server.adapters.pdf.reading_order import blocks_of
+from rag_server.adapters.pdf.rows import COLUMN_GAP
 from rag_server.adapters.pillow.reader import png_of
 
 # Where PDFium takes a hyphen at a line's end for a division, it leaves a mark in place of hyphen and line end.
 _LINE = re.compile("[^\r\n\x02\ufffe]+[\x02\ufffe]?")
+_SPACE = re.compile(r"[ \t]+")
 _DIVISION_MARKS = str.maketrans({"\x02": "-", "\ufffe": "-"})
 _MAX_OUTLINE_DEPTH = 9
 _MAX_OUTLINE_ENTRIES = 20_000
@@ -42,11 +45,11 @@ class PdfiumDocument:
             height = page.get_height()
             # Characters that PDFium leaves out of the text would shift every place after them.
             has_places = len(text) == text_page.count_chars()
-            lines = [
-                _line(text_page, match, height) if has_places else Line(_readable(match), 0, 0, len(match.group()), 0)
-                for match in _LINE.finditer(text)
-                if match.group().strip()
-            ]
+            matches = [match for match in _LINE.finditer(text) if match.group().strip()]
+            if has_places:
+                lines = [line for match in matches for line in _lines(text_page, match, height)]
+            else:
+                lines = [Line(_readable(match.group()), 0, 0, len(match.group()), 0) for match in matches]
         finally:
             text_page.close()
             page.close()
@@ -56,17 +59,15 @@ class PdfiumDocument:
         page = self._document[page_number - 1]
         try:
             height = page.get_height()
-            paths = page.get_objects(filter=[raw.FPDF_PAGEOBJ_PATH])
-            boxes = [path.get_bounds() for path in islice(paths, _MOST_RULES)]
+            return list(islice(_rules(page, height), _MOST_RULES))
         finally:
             page.close()
-        rules = [Rule(left, height - top, right, height - bottom) for left, bottom, right, top in boxes]
-        return [rule for rule in rules if rule.is_thin]
 
     def picture(self, page_number: int, dpi: int, max_pixels: int) -> bytes:
         page = self._document[page_number - 1]
         try:
-            scale = scale_for(*page.get_size(), dpi, max_pixels)
+            width, height = page.get_size()
+            scale = scale_for(width, height, dpi, max_pixels)
             drawn = page.render(scale=scale, grayscale=True).to_pil()
         finally:
             page.close()
@@ -97,21 +98,45 @@ class PdfiumDocument:
         return entries
 
 
-def _line(text_page: pypdfium2.PdfTextPage, match: re.Match[str], height: float) -> Line:
+def _lines(text_page: pypdfium2.PdfTextPage, match: re.Match[str], height: float) -> Iterator[Line]:
+    """The parts of a line. PDFium makes one of all that stands at one height; the columns of a table are apart."""
     stripped = match.group().rstrip()
     start = match.start() + len(stripped) - len(stripped.lstrip())
-    left, bottom, _, top = _char_box(text_page, start)
-    _, last_bottom, right, last_top = _char_box(text_page, match.start() + len(stripped) - 1)
     size = raw.FPDFText_GetFontSize(text_page.raw, start)
-    return Line(_readable(match), left, height - max(top, last_top), right, height - min(bottom, last_bottom), size)
+    part_start = start
+    for space in _SPACE.finditer(match.group(), start - match.start(), len(stripped)):
+        before, after = match.start() + space.start() - 1, match.start() + space.end()
+        gap = _char_box(text_page, after)[0] - _char_box(text_page, before)[2]
+        if gap > COLUMN_GAP * max(size, 1.0):
+            yield _line(text_page, match.group()[part_start - match.start() : space.start()], part_start, height)
+            part_start = after
+    yield _line(text_page, match.group()[part_start - match.start() : len(stripped)], part_start, height)
 
 
-def _readable(match: re.Match[str]) -> str:
-    return match.group().translate(_DIVISION_MARKS)
+def _line(text_page: pypdfium2.PdfTextPage, text: str, start: int, height: float) -> Line:
+    left, bottom, _, top = _char_box(text_page, start)
+    _, last_bottom, right, last_top = _char_box(text_page, start + len(text) - 1)
+    size = raw.FPDFText_GetFontSize(text_page.raw, start)
+    return Line(_readable(text), left, height - max(top, last_top), right, height - min(bottom, last_bottom), size)
+
+
+def _readable(text: str) -> str:
+    return text.translate(_DIVISION_MARKS)
+
+
+def _rules(page: pypdfium2.PdfPage, height: float) -> Iterator[Rule]:
+    """The thin paths of a page. Letters are objects, too, and many: each is looked at for its kind only."""
+    left, bottom, right, top = c_float(), c_float(), c_float(), c_float()
+    for index in range(raw.FPDFPage_CountObjects(page.raw)):
+        shape = raw.FPDFPage_GetObject(page.raw, index)
+        is_path = raw.FPDFPageObj_GetType(shape) == raw.FPDF_PAGEOBJ_PATH
+        if is_path and raw.FPDFPageObj_GetBounds(shape, left, bottom, right, top):
+            rule = Rule(left.value, height - top.value, right.value, height - bottom.value)
+            if rule.is_thin:
+                yield rule
 
 
 def _char_box(text_page: pypdfium2.PdfTextPage, index: int) -> tuple[float, float, float, float]:
     left, right, bottom, top = c_double(), c_double(), c_double(), c_double()
     raw.FPDFText_GetCharBox(text_page.raw, index, left, right, bottom, top)
     return left.value, bottom.value, right.value, top.value
-

@@ -1,7 +1,6 @@
 """Pictures, made ready for their text to be recognised: one page per frame, grey, of bounded size."""
 
 import io
-import warnings
 from collections.abc import Iterator
 
 from PIL import Image
@@ -20,9 +19,8 @@ _FORMATS = ("PNG", "JPEG", "TIFF")
 def read_picture(source: Source, budget: Budget) -> Reading:
     """One page per frame: TIFF holds many."""
     source.file.seek(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked below
-        image = Image.open(source.file, formats=_FORMATS)
+    Image.MAX_IMAGE_PIXELS = None  # the size is checked below, for each frame
+    image = Image.open(source.file, formats=_FORMATS)
     count = getattr(image, "n_frames", 1)
     budget.expect_pages(count)
     _check_size(image)

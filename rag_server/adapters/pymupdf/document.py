@@ -16,6 +16,7 @@ _FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf
 # The library has no types.
 _TOOLS: Any = pymupdf.TOOLS
 _open: Any = pymupdf.open
+_matrix: Any = pymupdf.Matrix
 _TEXT_BLOCK = 0
 _CONTENT = {False: "text", True: "chars"}
 _MOST_RULES = 5_000
@@ -57,7 +58,11 @@ class PyMuPdfDocument:
                 raise MemoryError from error
             raise
         blocks = [_lines(block) for block in content["blocks"] if block["type"] == _TEXT_BLOCK]
-        return PageLayout([lines for lines in blocks if lines], float(content["height"]), is_damaged=_has_damage(_TOOLS.mupdf_warnings()))
+        return PageLayout(
+            [lines for lines in blocks if lines],
+            float(content["height"]),
+            is_damaged=_has_damage(_TOOLS.mupdf_warnings()),
+        )
 
     def rules(self, page_number: int) -> list[Rule]:
         page = self._document.load_page(page_number - 1)
@@ -69,7 +74,7 @@ class PyMuPdfDocument:
     def picture(self, page_number: int, dpi: int, max_pixels: int) -> bytes:
         page = self._document.load_page(page_number - 1)
         scale = scale_for(page.rect.width, page.rect.height, dpi, max_pixels)
-        drawn = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY, alpha=False)
+        drawn = page.get_pixmap(matrix=_matrix(scale, scale), colorspace=pymupdf.csGRAY, alpha=False)
         return b"" if drawn.is_unicolor else bytes(drawn.tobytes("png"))
 
     def close(self) -> None:

@@ -26,11 +26,12 @@ OF_WORD = {
     ),
     **dict.fromkeys(
         (
-            *("colortbl", "pict", "nonshppict", "object", "objdata", "objclass", "shprslt", "fldinst", "xe", "tc", "rxe"),
+            *("colortbl", "pict", "nonshppict", "object", "objdata", "objclass", "shprslt", "fldinst", "xe", "tc"),
             *("bkmkstart", "bkmkend", "listtable", "listoverridetable", "revtbl", "rsidtbl", "generator", "themedata"),
-            *("colorschememapping", "datastore", "latentstyles", "xmlnstbl", "filetbl", "annotation", "atnid", "atnref"),
-            *("atnauthor", "atndate", "template", "datafield", "ffdeftext", "ffname", "formfield", "private", "sn", "sv"),
+            *("colorschememapping", "datastore", "latentstyles", "xmlnstbl", "filetbl", "annotation", "atnid"),
+            *("atnauthor", "atndate", "template", "datafield", "ffdeftext", "ffname", "formfield", "private"),
             *("pntxta", "pntxtb", "pnseclvl", "mmathPr", "ftnsep", "ftnsepc", "ftncn", "aftnsep", "aftnsepc", "aftncn"),
+            *("rxe", "atnref", "sn", "sv"),
         ),
         Destination.NOWHERE,
     ),

@@ -12,7 +12,7 @@ _LONGEST_PROPERTY_CHARS = 1_000
 
 @dataclass(slots=True)
 class Information:
-    """Collects the groups of \\info."""
+    """Collects what stands in the groups of `info`."""
 
     _group: str = ""
     _texts: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Information:
 
 @dataclass(slots=True)
 class StyleSheet:
-    """Collects \\stylesheet: which styles are headings."""
+    """Collects the style sheet: which styles are headings."""
 
     _number: int = 0
     _name: str = ""

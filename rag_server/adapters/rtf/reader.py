@@ -84,27 +84,31 @@ class _Reader:
                 self._take_bytes(token)
                 continue
             self._flush_bytes()
-            if token.kind is Kind.OPEN:
-                self._open()
-            elif token.kind is Kind.CLOSE:
-                self._close()
-                if not self._stack:
-                    break  # what follows the document's own group is not part of it
-            elif token.kind is Kind.SYMBOL:
-                self._take_symbol(token.text)
-            elif token.text in _ENDS_PAGE and self._state.destination is Destination.BODY:
+            if token.kind is Kind.WORD and token.text in _ENDS_PAGE and self._state.destination is Destination.BODY:
                 self._end_paragraph()
                 if not self._writer.is_empty:
                     yield self._end_page()
             else:
-                self._take_word(token.text, token.number)
-                self._begins_group = self._is_optional = False
+                self._take(token)
+            if token.kind is Kind.CLOSE and not self._stack:
+                break  # what follows the document's own group is not part of it
         self._flush_bytes()
         self._end_paragraph()
         for margin in self._margins:
             self._writer.paragraph(margin)
         if not self._writer.is_empty or self._notes or self._number == 1:
             yield self._end_page()
+
+    def _take(self, token: Token) -> None:
+        if token.kind is Kind.OPEN:
+            self._open()
+        elif token.kind is Kind.CLOSE:
+            self._close()
+        elif token.kind is Kind.SYMBOL:
+            self._take_symbol(token.text)
+        else:
+            self._take_word(token.text, token.number)
+            self._begins_group = self._is_optional = False
 
     def _open(self) -> None:
         if len(self._stack) < _DEEPEST:
@@ -270,4 +274,6 @@ class _Reader:
 
 def _whole(text: str) -> str:
     """The text with the two halves joined that RTF makes of a character beyond the basic plane."""
-    return _SURROGATES.sub(lambda match: match.group().encode("utf-16", "surrogatepass").decode("utf-16", "ignore"), text)
+    return _SURROGATES.sub(
+        lambda match: match.group().encode("utf-16", "surrogatepass").decode("utf-16", "ignore"), text
+    )

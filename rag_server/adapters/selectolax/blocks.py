@@ -12,7 +12,8 @@ _HEADINGS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _LINES = frozenset({"li", "dt", "dd", "option", "figcaption", "summary"})
 _BLOCKS = frozenset({
     "p", "div", "section", "article", "main", "header", "aside", "ul", "ol", "dl", "blockquote", "pre", "table", "form",
-    "fieldset", "figure", "address", "details", "hr", "body", "center", "tr", "td", "th", "tbody", "thead", "tfoot", "caption",
+    "fieldset", "figure", "address", "details", "hr", "body", "center", "tr", "td", "th", "tbody", "thead", "tfoot",
+    "caption",
 })  # fmt: skip
 _CELLS = frozenset({"td", "th"})
 # Tables that hold these arrange a page; they are no tables of values.

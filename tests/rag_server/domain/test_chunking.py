@@ -38,7 +38,8 @@ marks = st.sampled_from(
     [" ", " ", " ", ". ", "! ", "\n", "\n\n", ", ", "   ", "\n \n", "? ", ".\n", "。", "\u200b", "x" * 90]
 )
 texts = st.lists(st.tuples(words, marks), max_size=120).map(lambda parts: "".join(w + m for w, m in parts))
-table_rows = st.lists(st.sampled_from(["Ação.", "fim", "|", "12", "E mais", "x" * 40]), min_size=1, max_size=9).map(" ".join)
+cells = st.sampled_from(["Ação.", "fim", "|", "12", "E mais", "x" * 40])
+table_rows = st.lists(cells, min_size=1, max_size=9).map(" ".join)
 limit_sets = st.builds(
     ChunkLimits, max_tokens=st.integers(16, 60), overlap_tokens=st.integers(0, 4), min_tokens=st.integers(0, 4)
 )
@@ -59,7 +60,8 @@ def documents(draw: st.DrawFn) -> DocumentText:
                 header = draw(st.lists(words, min_size=2, max_size=4).map(" | ".join))
                 rows = "\n".join(draw(st.lists(table_rows, min_size=1, max_size=6)))
                 start = len(text) + len(header) + 1
-                tables.append(TableRows(draw(st.sampled_from([header, "", "elsewhere | named"])), start, start + len(rows)))
+                told = draw(st.sampled_from([header, "", "elsewhere | named"]))
+                tables.append(TableRows(told, start, start + len(rows)))
                 text += f"{header}\n{rows}\n\n"
         pages.append(Page(number, text, tuple(headings), tuple(tables)))
     return assemble(pages)

@@ -28,8 +28,8 @@ async def test_the_explained_parts_recompute_every_score_and_so_the_order(librar
             assert parts.lexical_rank >= (1 if mode is SearchMode.LEXICAL else 0)
         assert answer.explanation.fingerprint == EMBEDDER.fingerprint
         stages = {one.stage for one in answer.explanation.stages}
-        assert {Stage.LOAD, Stage.HIGHLIGHT, Stage.EXPLAIN} <= stages
-        assert (Stage.LEXICAL in stages) == (mode is not SearchMode.DENSE)
+        assert {Stage.LOAD, Stage.EXPLAIN} <= stages
+        assert (Stage.LEXICAL in stages) == (Stage.HIGHLIGHT in stages) == (mode is not SearchMode.DENSE)
         assert (Stage.EMBED in stages) == (mode is not SearchMode.LEXICAL)
         assert sum(one.took_s for one in answer.explanation.stages) <= answer.took_s
 

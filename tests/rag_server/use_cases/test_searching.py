@@ -181,14 +181,17 @@ async def test_a_phrase_that_stands_nowhere_is_looked_for_by_its_words_and_that_
     assert answer.degraded == (Degradation.NO_PHRASE,)
 
 
-@pytest.mark.parametrize("mode", SearchMode)
-async def test_words_of_the_query_are_marked_whatever_the_passage_was_found_by(
-    library: Library, mode: SearchMode
+@pytest.mark.parametrize(
+    ("mode", "marked"),
+    [(SearchMode.HYBRID, ["licitações", "obra"]), (SearchMode.LEXICAL, ["licitações", "obra"]), (SearchMode.DENSE, [])],
+)
+async def test_words_of_the_query_are_marked_where_words_were_looked_for(
+    library: Library, mode: SearchMode, marked: list[str]
 ) -> None:
     library.log.publish("a", texts("As licitações e a obra."))
     await library.level()
     (hit,) = (await library.ask("obra licitacoes", mode)).hits
-    assert [hit.passage.text[mark.start : mark.end] for mark in hit.marks] == ["licitações", "obra"]
+    assert [hit.passage.text[mark.start : mark.end] for mark in hit.marks] == marked
 
 
 async def test_marks_that_cannot_be_had_are_left_out(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,4 +90,3 @@ async def working_slot(folder: Path) -> AsyncIterator[WorkingSlot]:
         stop.set()
         async with asyncio.timeout(ENOUGH_S):
             await running
-

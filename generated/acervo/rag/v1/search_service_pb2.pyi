@@ -205,7 +205,7 @@ class SearchHit(_message.Message):
 
     @_builtins.property
     def highlights(self) -> _containers.RepeatedCompositeFieldContainer[Global___Highlight]:
-        """Where words of the query stand in the text, in any of their forms. Ascending, without overlaps."""
+        """Where words of the query stand in the text, in any of their forms. Ascending, without overlaps. None in DENSE."""
 
     @_builtins.property
     def explanation(self) -> _search_explain_pb2.HitExplanation:

@@ -18,7 +18,10 @@ def write(path: Path, made: EmailMessage) -> Path:
 
 def test_headers_come_first_and_attachments_are_only_named(tmp_path: Path) -> None:
     made = message(
-        Subject="Prazo de eliminação", From="Ana <ana@example.org>", To="b@example.org", Date="Tue, 5 Mar 2024 14:07:00 -0300"
+        Subject="Prazo de eliminação",
+        From="Ana <ana@example.org>",
+        To="b@example.org",
+        Date="Tue, 5 Mar 2024 14:07:00 -0300",
     )
     made.set_content("Segue o edital.\n\nAbraço")
     made.add_attachment(b"%PDF-1.7 secret", maintype="application", subtype="pdf", filename="edital.pdf")

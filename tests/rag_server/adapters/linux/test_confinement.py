@@ -108,3 +108,23 @@ def test_cpu_time_runs_out() -> None:
 def test_a_process_whose_parent_is_another_does_not_start() -> None:
     program = "import rag_server.adapters.linux.confinement as c; c.confine(1 << 30, 1)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=60).returncode == 1
+
+
+def test_a_program_to_become_may_be_that_one_only() -> None:
+    program = (
+        "import os, socket\n"
+        "from pathlib import Path\n"
+        "from rag_server.adapters.linux.confinement import Program, confine\n"
+        "print(confine(1 << 30, os.getppid(), Program(Path('/bin/echo').resolve())), flush=True)\n"
+        "for attempt in (lambda: os.execv('/bin/ls', ['ls', '/']), socket.socket, lambda: open('/etc/passwd')):\n"
+        "    try:\n"
+        "        attempt()\n"
+        "    except PermissionError:\n"
+        "        print('refused', flush=True)\n"
+        "os.execv('/bin/echo', ['echo', 'became'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    level, *said = done.stdout.split()
+    if "landlock" not in level:
+        pytest.skip("this kernel has no Landlock")
+    assert said == ["refused"] * 3 + ["became"]

@@ -73,7 +73,8 @@ def test_each_sheet_is_a_page_as_it_shows_its_values(tmp_path: Path) -> None:
 
 
 def test_each_slide_is_a_page_with_its_title_first_and_its_notes_last(tmp_path: Path) -> None:
-    body = """<office:presentation><draw:page><draw:frame><draw:text-box><text:p>corpo</text:p></draw:text-box></draw:frame>
+    body = """<office:presentation><draw:page><draw:frame>
+    <draw:text-box><text:p>corpo</text:p></draw:text-box></draw:frame>
     <draw:frame presentation:class="title"><draw:text-box><text:p>Metas</text:p></draw:text-box></draw:frame>
     <presentation:notes><draw:frame><draw:text-box><text:p>nota</text:p></draw:text-box></draw:frame></presentation:notes>
     </draw:page><draw:page/></office:presentation>"""

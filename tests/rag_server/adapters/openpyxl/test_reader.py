@@ -68,3 +68,17 @@ def test_a_sheet_that_lies_about_its_size_is_read_all_the_same(tmp_path: Path) -
     _, pages = read(tmp_path / "a.xlsx")
     assert "início" in pages[0].text
     assert pages[0].text.endswith("canto")
+
+
+def test_a_value_merged_downwards_stands_in_each_of_its_rows(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for row in (["região", "cidade", "valor"], ["Sul", "Curitiba", 1], [None, "Lages", 2], [], ["x", "y", 3]):
+        sheet.append(row)
+    sheet.merge_cells("A2:A4")
+    sheet.merge_cells("A5:B5")
+    workbook.save(tmp_path / "a.xlsx")
+    page = read(tmp_path / "a.xlsx")[1][0]
+    assert page.text == "Sheet\n\nregião | cidade | valor\nSul | Curitiba | 1\nSul | Lages | 2\n\nx |  | 3"
+    assert page.tables[0].header == "região | cidade | valor"

@@ -1,15 +1,17 @@
+import io
 import sys
 from pathlib import Path
 from typing import Any
 
 import pymupdf
 import pytest
+from PIL import Image
 
 from rag_server.adapters.parsing.budget import Budget
-from rag_server.adapters.parsing.reading import UnreadablePage
+from rag_server.adapters.parsing.reading import PicturePage, UnreadablePage
 from rag_server.adapters.parsing.refusals import Refusal, Refused
 from rag_server.adapters.pdf.reader import read_pdf
-from rag_server.domain.extraction import ExtractionLimits
+from rag_server.domain.extraction import ExtractionLimits, Page
 from tests.fakes.documents import make_pdf, read, source_of
 
 ENGINES = ["pymupdf", "pdfium"]
@@ -59,6 +61,91 @@ def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
     right = [(320, 100 + 12 * i, f"right column row {i} here") for i in range(8)]
     _, pages = read(make_pdf(tmp_path / "a.pdf", [[*left, *right]]))
     assert pages[0].text.index("left column row 7") < pages[0].text.index("right column row 0")
+
+
+def column(name: str, x: float, *, rows: int = 8) -> list[tuple[float, float, str]]:
+    return [(x, 100 + 12 * row, f"{name} column, line {row} of words") for row in range(rows)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("names", [("left", "right"), ("first", "second", "third")])
+def test_columns_that_are_drawn_row_by_row_are_read_one_after_the_other(
+    tmp_path: Path, engine: str, names: tuple[str, ...]
+) -> None:
+    columns = [column(name, 40 + index * 540 / len(names)) for index, name in enumerate(names)]
+    drawn = [line for row in zip(*columns, strict=True) for line in row]
+    head = (40, 60, "A title that stands over all of the columns and is wider than any of them, as titles are")
+    path = make_pdf(tmp_path / "a.pdf", [[head, *drawn]], font_size=8)
+    text = read(path, pdf_engine=engine)[1][0].text
+    expected = [head[2], *(line for each in columns for _, _, line in each)]
+    assert [text.index(line) for line in expected] == sorted(text.index(line) for line in expected)
+
+
+def test_a_title_that_is_drawn_last_is_read_first(tmp_path: Path) -> None:
+    body = [(50, 200 + 60 * i, f"Parágrafo {i} com palavras bastantes para uma linha.") for i in range(4)]
+    text = read(make_pdf(tmp_path / "a.pdf", [[*body, (50, 80, "O título da página")]]))[1][0].text
+    assert text.startswith("O título da página")
+
+
+def ruled(path: Path, cells: list[list[str]], *, font_size: float = 9) -> Path:
+    """A table with all its rules; a cell's lines are drawn one after the other, cell by cell."""
+    document = _open()
+    page = document.new_page(width=595, height=842)
+    page.insert_text((50, 60), "Antes da tabela.", fontsize=font_size)
+    xs, top, height = [50, 170, 330, 540], 100, 40
+    for row, texts in enumerate(cells):
+        for index, text in enumerate(texts):
+            for line, part in enumerate(text.split("\n")):
+                page.insert_text((xs[index] + 4, top + row * height + 14 + 11 * line), part, fontsize=font_size)
+    for row in range(len(cells) + 1):
+        page.draw_line((xs[0], top + row * height), (xs[-1], top + row * height))
+    for x in xs:
+        page.draw_line((x, top), (x, top + len(cells) * height))
+    page.insert_text((50, top + len(cells) * height + 40), "Depois da tabela.", fontsize=font_size)
+    document.save(path)
+    document.close()
+    return path
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_cells_of_a_ruled_table_keep_their_lines_together(tmp_path: Path, engine: str) -> None:
+    cells = [
+        ["Órgão", "Competência", "Prazo"],
+        ["Arquivo\nMunicipal", "guarda dos documentos\nde valor permanente", "dez anos"],
+        ["Biblioteca", "", "um ano"],
+    ]
+    page = read(ruled(tmp_path / "a.pdf", cells), pdf_engine=engine)[1][0]
+    assert page.text == (
+        "Antes da tabela.\n\nÓrgão | Competência | Prazo\n"
+        "Arquivo Municipal | guarda dos documentos de valor permanente | dez anos\nBiblioteca |  | um ano\n\n"
+        "Depois da tabela."
+    )
+    assert page.tables[0].header == "Órgão | Competência | Prazo"
+
+
+def test_rows_without_a_cell_keep_their_columns(tmp_path: Path) -> None:
+    rows = [["Código", "Local", "Saldo", "Estado"], ["A-1", "", "12", "bom"], ["", "sala 3", "", "gasto"]]
+    lines = [(72 + 120 * c, 100 + 20 * r, cell) for r, row in enumerate(rows) for c, cell in enumerate(row) if cell]
+    page = read(make_pdf(tmp_path / "a.pdf", [lines]))[1][0]
+    assert page.text == "Código | Local | Saldo | Estado\nA-1 |  | 12 | bom\n | sala 3 |  | gasto"
+    assert page.tables[0].header == "Código | Local | Saldo | Estado"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_page_without_text_is_drawn_where_pictures_are_wanted(tmp_path: Path, engine: str) -> None:
+    document = _open()
+    drawn = document.new_page(width=300, height=200)
+    drawn.draw_rect((50, 50, 100, 100), fill=(0, 0, 0))
+    document.new_page(width=300, height=200)
+    document.new_page(width=300, height=200).insert_text((50, 50), "words")
+    document.save(tmp_path / "a.pdf")
+    document.close()
+    with source_of(tmp_path / "a.pdf", pdf_engine=engine, wants_pictures=True) as source:
+        picture, blank, text = read_pdf(source, Budget(ExtractionLimits())).pages
+    assert isinstance(picture, PicturePage)
+    with Image.open(io.BytesIO(picture.png)) as image:
+        assert (image.mode, image.size) == ("L", (1250, 834 if image.height == 834 else 833))
+    assert (blank, text) == (Page(2, ""), Page(3, "words"))
 
 
 def test_cells_on_one_baseline_are_one_row(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-from rag_server.adapters.pdf.rows import Row
+from rag_server.adapters.pdf.rows import Cell, Row
 from rag_server.adapters.pdf.running_heads import RawPage, without_running_heads
 
 HEIGHT = 800.0
@@ -41,3 +41,23 @@ def test_two_pages_are_too_few_to_tell() -> None:
 def test_a_page_that_is_nothing_but_repetition_stays() -> None:
     pages = [raw_page(n, (20, "Folha em branco")) for n in range(1, 6)]
     assert texts_without_heads(pages) == [["Folha em branco"]] * 5
+
+
+def test_a_foot_that_names_the_section_beside_what_never_changes_goes() -> None:
+    def page(number: int) -> RawPage:
+        foot = f"Lei 13.709 de 2018 Anexo {number // 3} Cat. 28171"
+        return raw_page(number, (400, f"texto {number * 7}"), (780, foot))
+
+    pages = [page(n) for n in range(1, 9)]
+    assert texts_without_heads(pages) == [[f"texto {n * 7}"] for n in range(1, 9)]
+
+
+def test_a_foot_in_parts_goes_with_the_parts_that_change() -> None:
+    def page(number: int, section: str) -> RawPage:
+        parts = (section, "Manual da Receita Interna", "Catálogo 28171E")
+        cells = tuple(Cell(part, 50 + 150 * index, 150 + 150 * index) for index, part in enumerate(parts))
+        body = Row(f"texto {number * 7}", 50, 400, 300, 410, 10, 0)
+        return RawPage(number, [body, Row(" | ".join(parts), 50, 780, 500, 790, 10, 1, cells)], HEIGHT)
+
+    pages = [page(n, "Seção" + " a" * n) for n in range(1, 9)]
+    assert texts_without_heads(pages) == [[f"texto {n * 7}"] for n in range(1, 9)]

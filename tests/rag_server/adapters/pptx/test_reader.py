@@ -1,6 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 from pptx import Presentation
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
 from tests.fakes.documents import read
@@ -37,3 +40,18 @@ def test_cells_merged_downwards_are_repeated(tmp_path: Path) -> None:
     table.cell(0, 1).text, table.cell(1, 1).text = "jan", "fev"
     presentation.save(str(tmp_path / "a.pptx"))
     assert read(tmp_path / "a.pptx")[1][0].text == "2025 | jan\n2025 | fev"
+
+
+def test_a_chart_is_a_table_of_its_numbers(tmp_path: Path) -> None:
+    presentation = Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[6])
+    data: Any = CategoryChartData()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    data.categories = ["Norte", "Sul"]
+    data.add_series("2023", (10, 20.5))
+    data.add_series("2024", (None, 7))
+    place = (Inches(1), Inches(1), Inches(4), Inches(3))
+    chart = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *place, data).chart
+    chart.has_title = True
+    chart.chart_title.text_frame.text = "Visitas"
+    presentation.save(str(tmp_path / "a.pptx"))
+    assert read(tmp_path / "a.pptx")[1][0].text == "Visitas\n\n | 2023 | 2024\nNorte | 10\nSul | 20.5 | 7"

@@ -62,8 +62,8 @@ def test_what_the_file_says_about_itself(tmp_path: Path) -> None:
     assert read(path)[0].properties == {"title": "Título", "author": "Ana", "created": "2024-03-05T14:07:00"}
 
 
-@pytest.mark.parametrize("damaged", [b"{\\rtf1 um", b"{\\rtf1 um}}}{{", b"{\\rtf1 um\\", b"{\\rtf1 " + b"{" * 50_000 + b"um"])
+@pytest.mark.parametrize("damaged", [b"um", b"um}}}{{", b"um\\", b"{" * 50_000 + b"um"])
 def test_damaged_files_give_what_they_have(tmp_path: Path, damaged: bytes) -> None:
     path = tmp_path / "a.rtf"
-    path.write_bytes(damaged)
+    path.write_bytes(b"{\\rtf1 " + damaged)
     assert read(path)[1][0].text == "um"

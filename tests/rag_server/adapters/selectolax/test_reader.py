@@ -63,3 +63,15 @@ def test_unclosed_paragraphs_are_no_nesting(tmp_path: Path) -> None:
 
 def test_deep_but_honest_nesting_is_read(tmp_path: Path) -> None:
     assert text_of(tmp_path, "<html>" + "<div>" * 3_000 + "fundo" + "</div>" * 3_000) == "fundo"
+
+
+def test_what_a_picture_shows_is_told_and_decoration_is_not(tmp_path: Path) -> None:
+    text = text_of(tmp_path, '<p>Antes <img alt="um mapa de 1890" src="a.png"> depois <img alt=""><img></p>')
+    assert text == "Antes um mapa de 1890 depois"
+
+
+def test_a_table_inside_a_cell_is_text_of_the_cell(tmp_path: Path) -> None:
+    inner = "<table><tr><td>curto</td><td>quá</td></tr><tr><td>longo</td><td>quaá</td></tr></table>"
+    rows = f"<tr><th>Ação</th><th>Tipo</th></tr><tr><td>Grasnar</td><td>{inner}</td></tr>"
+    text = text_of(tmp_path, f"<table><caption>Sons</caption>{rows}</table><p>fim</p>")
+    assert text == "Sons\n\nAção | Tipo\nGrasnar | curto quá longo quaá\n\nfim"

@@ -46,3 +46,13 @@ def test_a_rule_between_paragraphs_makes_no_heading(tmp_path: Path) -> None:
     path = tmp_path / "a.md"
     path.write_text("uma\nduas\n---\n\ntrês\n", encoding="utf-8")
     assert read(path)[1][0].headings == ()
+
+
+def test_a_table_keeps_its_form_and_names_its_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("antes\n\n| nome | valor |\n|:---|---:|\n| Ana | 1 |\n| Bia | 2 |\n\ndepois", encoding="utf-8")
+    page = read(path)[1][0]
+    assert page.text == "antes\n\n| nome | valor |\n|:---|---:|\n| Ana | 1 |\n| Bia | 2 |\n\ndepois"
+    assert [(table.header, page.text[table.char_start : table.char_end]) for table in page.tables] == [
+        ("| nome | valor |", "| Ana | 1 |\n| Bia | 2 |")
+    ]
