@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +37,6 @@ class Stack:
         self.port_base = free_ports()
         self.environment = clean_environment(settings or {})
         self.ready: dict[str, Any] = {}  # what the ready line said
-        self.ready_after_s = 0.0
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -65,7 +63,6 @@ class Stack:
 
     def start(self) -> None:
         """Start everything and return when it serves."""
-        begun_s = time.monotonic()
         self.data.mkdir(parents=True, exist_ok=True)
         command = [*LEASH, str(os.getpid()), sys.executable, "-m", "cli", "up", "--json"]
         command += ["--data", str(self.data), "--port-base", str(self.port_base)]
@@ -78,7 +75,6 @@ class Stack:
         except BaseException:
             self.stop(expect_clean=False)
             raise
-        self.ready_after_s = time.monotonic() - begun_s
 
     def stop(self, *, expect_clean: bool = True) -> None:
         """Ask for the end with SIGTERM. Raises RuntimeError where it is not a clean one."""

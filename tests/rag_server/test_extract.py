@@ -24,6 +24,10 @@ CORPUS = Path(os.environ.get("ACERVO_TEST_DATA", "/nonexistent")) / "data" / "do
 HAS_CORPUS = CORPUS.is_dir()
 NO_CORPUS = "ACERVO_TEST_DATA does not hold the corpora"
 WORD = re.compile(r"\w+")
+# The expected texts are other programs' Markdown: addresses of links and marks for pictures are no words of the document.
+NO_TEXT_OF_THE_DOCUMENT = re.compile(r"\]\(\S*(?:\s+\"[^\"]*\")?\)|<!--.*?-->|https?://\S+")
+# Its expected text repeats cells that span columns; here they stand once.
+LEAST_COVERAGE = {"docling__powerpoint_sample.pptx": 0.89}
 NOT_FOR_THE_EXTRACTOR = (
     "grpc",
     "apsw",
@@ -42,7 +46,7 @@ FITTING: dict[str, set[str]] = {
     "corrupt": {"CORRUPT", "OK"},
     "hostile": {"CORRUPT", "LIMIT_EXCEEDED", "UNSUPPORTED", "TIMEOUT", "OK"},
     "damaged-recoverable": {"OK"},
-    "unsupported": {"UNSUPPORTED"},
+    "unsupported": {"UNSUPPORTED", "OK"},  # RTF is among them, and is read by now
     "empty": {"NO_TEXT", "CORRUPT"},
     "mismatch": {"OK", "UNSUPPORTED"},
     "hostile-name": {"OK"},
@@ -108,21 +112,24 @@ async def test_the_sample_regulation_has_pages_headings_and_no_running_heads(ext
 
 @pytest.mark.skipif(not HAS_CORPUS, reason=NO_CORPUS)
 async def test_good_files_are_read_and_their_words_are_there(extractor: ExtractorProcess) -> None:
-    coverage, unread = [], []
+    coverage: dict[str, float] = {}
+    unread = []
     for entry in manifest("good"):
         path = CORPUS / entry["file"]
         extraction = await outcome_of(extractor, path)
         if isinstance(extraction, Failure) or extraction.problem is not None:
             unread.append((path.name, extraction))
         elif "expected" in entry:
-            expected = words((CORPUS / entry["expected"]).read_text(encoding="utf-8"))
+            told = (CORPUS / entry["expected"]).read_text(encoding="utf-8")
+            expected = words(NO_TEXT_OF_THE_DOCUMENT.sub(" ", told))
             found = words(" ".join(page.text for page in extraction.pages))
-            coverage.append(1 - (expected - found).total() / expected.total())
+            coverage[path.name] = 1 - (expected - found).total() / expected.total()
     assert [(name, failure.reason) for name, failure in unread if isinstance(failure, Failure)] == [
         ("markitdown__MEDRPT-2024-PAT-3847_medical_report_scan.pdf", FailureReason.NO_TEXT)
     ]
     assert len(unread) == 1
-    assert sorted(coverage)[len(coverage) // 2] >= 0.98
+    assert sorted(coverage.values())[len(coverage) // 2] >= 0.98
+    assert {name: share for name, share in coverage.items() if share < LEAST_COVERAGE.get(name, 0.9)} == {}
 
 
 @pytest.mark.skipif(not HAS_CORPUS, reason=NO_CORPUS)

@@ -118,11 +118,6 @@ class RagClient:
         """Return at once while the breaker is closed; else as soon as it is."""
         await self._closed.wait()
 
-    @property
-    def is_reachable(self) -> bool:
-        """Whether the breaker is closed."""
-        return self._closed.is_set()
-
     async def watch_health(self) -> None:
         """Ask for the server's health again and again: the only calls that an open breaker lets through."""
         while True:

@@ -29,7 +29,6 @@ class Token:
     text: str = ""
     number: int | None = None
     data: bytes = b""
-    is_escaped: bool = False  # of bytes: one that was written as \\'xx
 
 
 _OPEN, _CLOSE = Token(Kind.OPEN), Token(Kind.CLOSE)
@@ -50,7 +49,7 @@ def tokens_of(data: bytes) -> Iterator[Token]:
         elif brace is not None:
             yield _OPEN if brace == b"{" else _CLOSE
         elif escaped is not None:
-            yield Token(Kind.BYTES, data=bytes.fromhex(escaped.decode()), is_escaped=True)
+            yield Token(Kind.BYTES, data=bytes.fromhex(escaped.decode()))
         elif symbol is not None:
             yield Token(Kind.SYMBOL, symbol.decode("latin-1"))
         elif word is not None:
