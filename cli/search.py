@@ -56,6 +56,7 @@ def search(  # noqa: PLR0913 - each option of the command is a parameter
         mode=SearchMode.Value(f"SEARCH_MODE_{mode.name}"),
         min_sequence=min_sequence,
         explain=explain,
+        highlight=True,
     )
     with connected(server) as connection:
         answer = connection.call(connection.searches.Search, request)

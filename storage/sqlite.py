@@ -61,6 +61,7 @@ class Database:
         self._checkpoints = checkpoints
         self._writer = connect(path, checkpoints=checkpoints)
         self._local = threading.local()
+        self._reading: list[apsw.Connection] = []  # of all threads
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix=f"{path.stem}-read")
         self._queue: queue.SimpleQueue[_Pending | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_loop, name=f"{path.stem}-write", daemon=True)
@@ -86,6 +87,7 @@ class Database:
         if connection is None:
             connection = self._local.connection = connect(self._path, checkpoints=False)
             connection.pragma("query_only", True)
+            self._reading.append(connection)
         try:
             connection.execute("BEGIN")
             try:
@@ -100,6 +102,8 @@ class Database:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         self._readers.shutdown()
+        for connection in self._reading:
+            connection.close()
         self._writer.close()
 
     async def __aenter__(self) -> Self:

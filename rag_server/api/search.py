@@ -29,6 +29,7 @@ class SearchApi(SearchServiceServicer):
             limit=request.limit or DEFAULT_LIMIT,
             mode=MODES[request.mode],
             min_sequence=request.min_sequence,
+            highlight=request.highlight,
             explain=request.explain,
         )
         answer = await self._searching.search(query)

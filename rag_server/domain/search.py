@@ -34,6 +34,7 @@ class Query:
     limit: int  # how many hits at the most
     mode: SearchMode = SearchMode.HYBRID
     min_sequence: int = 0  # answer only from an index that has reached this
+    highlight: bool = False  # mark the words of the query in the passages
     explain: bool = False  # tell how the scores came about
 
     @property
@@ -55,7 +56,7 @@ class Hit:
 
     passage: Passage
     score: float
-    marks: tuple[Mark, ...] = ()  # ascending
+    marks: tuple[Mark, ...] = ()  # ascending; where they were asked for
     explanation: HitExplanation | None = None  # where it was asked for
 
 

@@ -66,7 +66,7 @@ class Searching:
             _log.exception("word_index_failed")
             found = self._found(replace(question, by_words=False, vector=vector), query.limit)
             degraded = (Degradation.NO_LEXICAL,)
-        hits = _marked(found)
+        hits = _marked(found) if query.highlight else found.hits
         if not query.explain:
             return Answer(hits, question.state.sequence, degraded, 0.0)
         with clock.measuring(Stage.EXPLAIN):

@@ -73,6 +73,7 @@ def test_people_see_rank_citation_score_headings_and_text(call: Call, acervo: Fa
 def test_the_words_that_the_server_marked_travel_on(call: Call, acervo: FakeAcervo) -> None:
     acervo.hits = [hit(highlights=[Highlight(start=2, end=15)])]
     (found,) = call("search", "administrar", "--json").json["hits"]
+    assert acervo.searches[0].highlight
     assert found["highlights"] == [[2, 15]]
     assert found["text"][2:15] == "administração"
 

@@ -12,6 +12,9 @@ from rag_server.adapters.pdf.ruled_tables import Grid, cell_text, find_grids, ro
 
 # So many lines beside others, with a gap between them, are a sign of a table; fewer are a head or a signature.
 _FEWEST_BESIDE = 3
+# Pages of more are made by machines: no columns or tables are looked for there.
+_MOST_LINES = 3_000
+_MOST_GRIDS = 50
 
 
 def page_rows(document: PdfDocument, layout: PageLayout, page_number: int) -> list[Row]:
@@ -19,8 +22,10 @@ def page_rows(document: PdfDocument, layout: PageLayout, page_number: int) -> li
     if not layout.height:
         return rows_of(layout.blocks, has_places=False)
     blocks = layout.blocks
+    if sum(map(len, blocks)) > _MOST_LINES:
+        return rows_of(blocks)
     if _shows_signs_of_a_table(blocks):
-        for grid in find_grids(document.rules(page_number)):
+        for grid in find_grids(document.rules(page_number))[:_MOST_GRIDS]:
             blocks = _with_table(blocks, grid)
     return with_tables(rows_of(in_reading_order(blocks)))
 

@@ -57,7 +57,7 @@ class StyleSheet:
             self._levels[self._number] = number + 1
 
     def take_text(self, text: str) -> None:
-        self._name += text
+        self._name = (self._name + text)[:_LONGEST_PROPERTY_CHARS]
         name, semicolon, _ = self._name.partition(";")
         if semicolon:
             match = _HEADING_NAME.match(name.strip())

@@ -19,6 +19,7 @@ _CELLS = frozenset({"td", "th"})
 # Tables that hold these arrange a page; they are no tables of values.
 _ARRANGES = "h1, h2, h3, h4, h5, h6"
 _LONGEST_ALTERNATIVE_CHARS = 300
+_MOST_NAMES = 200
 _LARGEST_SPAN = 1_000
 _SPAN_DIGITS = 6
 _SPACE = re.compile(r"[ \t\r\n\f]+")
@@ -135,7 +136,7 @@ def _arranges(table: LexborNode) -> bool:
     if table.css_first(_ARRANGES) is not None:
         return True
     has_tables = any(node.mem_id != table.mem_id for node in table.css("table"))
-    return has_tables and not any(_own_table(cell) == table.mem_id for cell in table.css("th"))
+    return has_tables and not any(_own_table(cell) == table.mem_id for cell in table.css("th")[:_MOST_NAMES])
 
 
 def _own_table(cell: LexborNode) -> int | None:

@@ -37,7 +37,7 @@ async def stub(tmp_path: Path) -> AsyncIterator[Stub]:
 
 
 async def test_highlights_are_ranges_of_the_text(stub: Stub) -> None:
-    answer = await stub.Search(pb.SearchRequest(query="licitacao obra"))
+    answer = await stub.Search(pb.SearchRequest(query="licitacao obra", highlight=True))
     hit = answer.hits[0]
     assert [hit.text[mark.start : mark.end] for mark in hit.highlights] == ["licitações", "obra"]
     assert not hit.HasField("explanation")
@@ -56,6 +56,11 @@ async def test_the_explained_parts_give_the_scores(stub: Stub) -> None:
     assert [term.term for term in answer.hits[0].explanation.terms] == ["licitacao", "obra"]
     assert weights.model_fingerprint == EMBEDDER.fingerprint
     assert search_explain_pb2.SEARCH_STAGE_LEXICAL in {stage.stage for stage in weights.stages}
+
+
+async def test_nothing_is_marked_unasked(stub: Stub) -> None:
+    answer = await stub.Search(pb.SearchRequest(query="licitacao obra"))
+    assert not answer.hits[0].highlights
 
 
 async def test_a_phrase_that_is_nowhere_is_told(stub: Stub) -> None:

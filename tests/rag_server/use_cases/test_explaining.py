@@ -16,7 +16,7 @@ async def test_the_explained_parts_recompute_every_score_and_so_the_order(librar
     library.log.publish("a", texts(*(" ".join(random.choice(words, 4)) + f" {n}" for n in range(150))))
     await library.level()
     for text in ("obra pública", 'licitação "escola multa" prazo', "mult* art. 7 -obra"):
-        answer = await library.searching.search(Query(text, "default", 20, mode, explain=True))
+        answer = await library.searching.search(Query(text, "default", 20, mode, highlight=True, explain=True))
         assert answer.explanation is not None
         weights = answer.explanation.weights
         assert answer.hits

@@ -185,13 +185,15 @@ async def test_a_phrase_that_stands_nowhere_is_looked_for_by_its_words_and_that_
     ("mode", "marked"),
     [(SearchMode.HYBRID, ["licitações", "obra"]), (SearchMode.LEXICAL, ["licitações", "obra"]), (SearchMode.DENSE, [])],
 )
-async def test_words_of_the_query_are_marked_where_words_were_looked_for(
+async def test_words_of_the_query_are_marked_on_request_where_words_were_looked_for(
     library: Library, mode: SearchMode, marked: list[str]
 ) -> None:
     library.log.publish("a", texts("As licitações e a obra."))
     await library.level()
-    (hit,) = (await library.ask("obra licitacoes", mode)).hits
+    query = Query("obra licitacoes", "default", 10, mode, highlight=True)
+    (hit,) = (await library.searching.search(query)).hits
     assert [hit.passage.text[mark.start : mark.end] for mark in hit.marks] == marked
+    assert (await library.ask("obra licitacoes", mode)).hits[0].marks == ()
 
 
 async def test_marks_that_cannot_be_had_are_left_out(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,14 +204,14 @@ async def test_marks_that_cannot_be_had_are_left_out(library: Library, monkeypat
         raise RuntimeError("no marks")
 
     monkeypatch.setattr(TantivyWords, "marks_in", fail)
-    (hit,) = (await library.ask("obra")).hits
+    (hit,) = (await library.searching.search(Query("obra", "default", 10, highlight=True))).hits
     assert hit.marks == ()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(max_size=200) | st.text('ob1c "-*.é“/', max_size=60), mode=st.sampled_from(SearchMode))
 def test_any_text_is_answered(standing: Searching, text: str, mode: SearchMode) -> None:
-    answer = asyncio.run(standing.search(Query(text, "default", 5, mode, explain=True)))
+    answer = asyncio.run(standing.search(Query(text, "default", 5, mode, highlight=True, explain=True)))
     scores = [hit.score for hit in answer.hits]
     assert scores == sorted(scores, reverse=True)
     assert set(answer.degraded) <= {Degradation.NO_PHRASE}

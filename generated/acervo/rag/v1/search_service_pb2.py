@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/search_service.proto\x12\racervo.rag.v1\x1a\"acervo/rag/v1/search_explain.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\"\xf2\x01\n\rSearchRequest\x12\x19\n\x05query\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80@\x12H\n\ncollection\x18\x02 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x31\n\x04mode\x18\x04 \x01(\x0e\x32\x19.acervo.rag.v1.SearchModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0cmin_sequence\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\"\xde\x01\n\x0eSearchResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.acervo.rag.v1.SearchHit\x12\x16\n\x0eindex_sequence\x18\x02 \x01(\x03\x12,\n\x08\x64\x65graded\x18\x03 \x03(\x0e\x32\x1a.acervo.rag.v1.Degradation\x12\'\n\x04took\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32 .acervo.rag.v1.SearchExplanation\"\x82\x02\n\tSearchHit\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x14\n\x0c\x64ocument_key\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12)\n\x08\x63itation\x18\x04 \x01(\x0b\x32\x17.acervo.rag.v1.Citation\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\r\n\x05score\x18\x06 \x01(\x01\x12\x10\n\x08headings\x18\x07 \x03(\t\x12,\n\nhighlights\x18\x08 \x03(\x0b\x32\x18.acervo.rag.v1.Highlight\x12\x32\n\x0b\x65xplanation\x18\t \x01(\x0b\x32\x1d.acervo.rag.v1.HitExplanation\"\'\n\tHighlight\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\"q\n\x08\x43itation\x12\x18\n\x10\x64ocument_version\x18\x01 \x01(\x05\x12\x12\n\npage_first\x18\x02 \x01(\x05\x12\x11\n\tpage_last\x18\x03 \x01(\x05\x12\x12\n\nchar_start\x18\x04 \x01(\x03\x12\x10\n\x08\x63har_end\x18\x05 \x01(\x03*q\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x01\x12\x17\n\x13SEARCH_MODE_LEXICAL\x10\x02\x12\x15\n\x11SEARCH_MODE_DENSE\x10\x03*{\n\x0b\x44\x65gradation\x12\x1b\n\x17\x44\x45GRADATION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x45GRADATION_NO_DENSE\x10\x01\x12\x1a\n\x16\x44\x45GRADATION_NO_LEXICAL\x10\x02\x12\x19\n\x15\x44\x45GRADATION_NO_PHRASE\x10\x03\x32\x86\x01\n\rSearchService\x12u\n\x06Search\x12\x1c.acervo.rag.v1.SearchRequest\x1a\x1d.acervo.rag.v1.SearchResponse\".\x90\x02\x01\x82\xd3\xe4\x93\x02%\x12\x0e/api/v1/searchZ\x13\"\x0e/api/v1/search:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/search_service.proto\x12\racervo.rag.v1\x1a\"acervo/rag/v1/search_explain.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\"\x85\x02\n\rSearchRequest\x12\x19\n\x05query\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80@\x12H\n\ncollection\x18\x02 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x31\n\x04mode\x18\x04 \x01(\x0e\x32\x19.acervo.rag.v1.SearchModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0cmin_sequence\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\x12\x11\n\thighlight\x18\x07 \x01(\x08\"\xde\x01\n\x0eSearchResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.acervo.rag.v1.SearchHit\x12\x16\n\x0eindex_sequence\x18\x02 \x01(\x03\x12,\n\x08\x64\x65graded\x18\x03 \x03(\x0e\x32\x1a.acervo.rag.v1.Degradation\x12\'\n\x04took\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32 .acervo.rag.v1.SearchExplanation\"\x82\x02\n\tSearchHit\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x14\n\x0c\x64ocument_key\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12)\n\x08\x63itation\x18\x04 \x01(\x0b\x32\x17.acervo.rag.v1.Citation\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\r\n\x05score\x18\x06 \x01(\x01\x12\x10\n\x08headings\x18\x07 \x03(\t\x12,\n\nhighlights\x18\x08 \x03(\x0b\x32\x18.acervo.rag.v1.Highlight\x12\x32\n\x0b\x65xplanation\x18\t \x01(\x0b\x32\x1d.acervo.rag.v1.HitExplanation\"\'\n\tHighlight\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\"q\n\x08\x43itation\x12\x18\n\x10\x64ocument_version\x18\x01 \x01(\x05\x12\x12\n\npage_first\x18\x02 \x01(\x05\x12\x11\n\tpage_last\x18\x03 \x01(\x05\x12\x12\n\nchar_start\x18\x04 \x01(\x03\x12\x10\n\x08\x63har_end\x18\x05 \x01(\x03*q\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x01\x12\x17\n\x13SEARCH_MODE_LEXICAL\x10\x02\x12\x15\n\x11SEARCH_MODE_DENSE\x10\x03*{\n\x0b\x44\x65gradation\x12\x1b\n\x17\x44\x45GRADATION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x45GRADATION_NO_DENSE\x10\x01\x12\x1a\n\x16\x44\x45GRADATION_NO_LEXICAL\x10\x02\x12\x19\n\x15\x44\x45GRADATION_NO_PHRASE\x10\x03\x32\x86\x01\n\rSearchService\x12u\n\x06Search\x12\x1c.acervo.rag.v1.SearchRequest\x1a\x1d.acervo.rag.v1.SearchResponse\".\x90\x02\x01\x82\xd3\xe4\x93\x02%\x12\x0e/api/v1/searchZ\x13\"\x0e/api/v1/search:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,20 +47,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHREQUEST'].fields_by_name['min_sequence']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_SEARCHSERVICE'].methods_by_name['Search']._loaded_options = None
   _globals['_SEARCHSERVICE'].methods_by_name['Search']._serialized_options = b'\220\002\001\202\323\344\223\002%\022\016/api/v1/searchZ\023\"\016/api/v1/search:\001*'
-  _globals['_SEARCHMODE']._serialized_start=1067
-  _globals['_SEARCHMODE']._serialized_end=1180
-  _globals['_DEGRADATION']._serialized_start=1182
-  _globals['_DEGRADATION']._serialized_end=1305
+  _globals['_SEARCHMODE']._serialized_start=1086
+  _globals['_SEARCHMODE']._serialized_end=1199
+  _globals['_DEGRADATION']._serialized_start=1201
+  _globals['_DEGRADATION']._serialized_end=1324
   _globals['_SEARCHREQUEST']._serialized_start=181
-  _globals['_SEARCHREQUEST']._serialized_end=423
-  _globals['_SEARCHRESPONSE']._serialized_start=426
-  _globals['_SEARCHRESPONSE']._serialized_end=648
-  _globals['_SEARCHHIT']._serialized_start=651
-  _globals['_SEARCHHIT']._serialized_end=909
-  _globals['_HIGHLIGHT']._serialized_start=911
-  _globals['_HIGHLIGHT']._serialized_end=950
-  _globals['_CITATION']._serialized_start=952
-  _globals['_CITATION']._serialized_end=1065
-  _globals['_SEARCHSERVICE']._serialized_start=1308
-  _globals['_SEARCHSERVICE']._serialized_end=1442
+  _globals['_SEARCHREQUEST']._serialized_end=442
+  _globals['_SEARCHRESPONSE']._serialized_start=445
+  _globals['_SEARCHRESPONSE']._serialized_end=667
+  _globals['_SEARCHHIT']._serialized_start=670
+  _globals['_SEARCHHIT']._serialized_end=928
+  _globals['_HIGHLIGHT']._serialized_start=930
+  _globals['_HIGHLIGHT']._serialized_end=969
+  _globals['_CITATION']._serialized_start=971
+  _globals['_CITATION']._serialized_end=1084
+  _globals['_SEARCHSERVICE']._serialized_start=1327
+  _globals['_SEARCHSERVICE']._serialized_end=1461
 # @@protoc_insertion_point(module_scope)

@@ -89,6 +89,7 @@ class SearchRequest(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     MIN_SEQUENCE_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
+    HIGHLIGHT_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """The query in any language, at most 8,192 bytes. Any text is valid.
 
@@ -106,6 +107,8 @@ class SearchRequest(_message.Message):
     """Answer only from an index that has reached this sequence (of a job or a delete); waits for it up to 10 s."""
     explain: _builtins.bool
     """Tell how the scores came about."""
+    highlight: _builtins.bool
+    """Tell where words of the query stand in the passages."""
     def __init__(
         self,
         *,
@@ -115,10 +118,11 @@ class SearchRequest(_message.Message):
         mode: Global___SearchMode.ValueType = ...,
         min_sequence: _builtins.int = ...,
         explain: _builtins.bool = ...,
+        highlight: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "explain", b"explain", "limit", b"limit", "min_sequence", b"min_sequence", "mode", b"mode", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "explain", b"explain", "highlight", b"highlight", "limit", b"limit", "min_sequence", b"min_sequence", "mode", b"mode", "query", b"query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -205,7 +209,9 @@ class SearchHit(_message.Message):
 
     @_builtins.property
     def highlights(self) -> _containers.RepeatedCompositeFieldContainer[Global___Highlight]:
-        """Where words of the query stand in the text, in any of their forms. Ascending, without overlaps. None in DENSE."""
+        """Where words of the query stand in the text, in any of their forms. Ascending, without overlaps. Set where it was
+        asked for; none in DENSE.
+        """
 
     @_builtins.property
     def explanation(self) -> _search_explain_pb2.HitExplanation:
