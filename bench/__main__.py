@@ -49,6 +49,7 @@ MEASURES: dict[str, Measure] = {
 # What depends on the model; the rest would measure the same again, only slower.
 OF_ANY_MODEL = ("ingest_rate", "search_cost", "search_meanwhile", "start")
 TRANSFORMER = Path("models", "all-MiniLM-L6-v2-onnx")
+QUIET_LOAD = 0.7
 
 
 def main() -> int:
@@ -56,6 +57,7 @@ def main() -> int:
     arguments = _arguments()
     figures_of: dict[str, list[Figure]] = {}
     failures: list[str] = []
+    load = os.getloadavg()[0]
     for model in arguments.model or _models(_test_data()):
         names = [name for name in MEASURES if _wanted(name, model, arguments.only)]
         if names:
@@ -64,7 +66,9 @@ def main() -> int:
     print_table(figures_of)
     for failure in failures:
         print(f"not measured: {failure}", file=sys.stderr)
-    print(as_json(figures_of, failures))
+    if load > QUIET_LOAD:
+        print(f"the machine was busy before this began (load {load:.1f}): percentiles are blurred", file=sys.stderr)
+    print(as_json(figures_of, failures, load))
     return 1 if failures else 0
 
 

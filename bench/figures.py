@@ -67,10 +67,15 @@ def print_table(figures_of: dict[str, list[Figure]]) -> None:
     Console(width=150).print(table)
 
 
-def as_json(figures_of: dict[str, list[Figure]], failures: Iterable[str]) -> str:
+def as_json(figures_of: dict[str, list[Figure]], failures: Iterable[str], load_before: float) -> str:
     """One line: values, budgets and whether they are met, by model and figure."""
     models = {model: {figure.name: _entry(figure) for figure in figures} for model, figures in figures_of.items()}
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    machine = {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "load_before": round(load_before, 2),
+    }
     return json.dumps({"model": models, "machine": machine, "not_measured": list(failures)})
 
 

@@ -1,10 +1,11 @@
 """The extractor as the settings want it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from rag_server.adapters.extractor_process.process import ExtractorProcess
-from rag_server.adapters.py3langid.language import language_of
+from rag_server.adapters.py3langid import language
 from rag_server.adapters.tesseract.recognition import Tesseract
 from rag_server.domain.extraction import ExtractionLimits
 from rag_server.settings import Settings
@@ -25,10 +26,11 @@ async def running_extractor(settings: Settings) -> AsyncIterator[ExtractorProces
         settings.pdf_engine,
         require_sandbox=settings.require_sandbox,
         picture_reader=Tesseract(settings.ocr) if settings.ocr else None,
-        language_of=language_of,
+        language_of=language.language_of,
     )
-    await extractor.start(extraction_limits(settings).memory_bytes)
     try:
+        memory_bytes = extraction_limits(settings).memory_bytes
+        await asyncio.gather(extractor.start(memory_bytes), asyncio.to_thread(language.load))
         yield extractor
     finally:
         await extractor.close()

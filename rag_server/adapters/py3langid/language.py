@@ -21,6 +21,11 @@ def language_of(text: str) -> str:
     return str(code) if confidence >= _LEAST_CONFIDENCE else ""
 
 
+def load() -> None:
+    """Load the library now, so that no document waits for it."""
+    _identifier()
+
+
 @cache
 def _identifier() -> Any:  # the library has no types
     from py3langid import langid  # noqa: PLC0415 - loaded in the process and at the time that it is needed
