@@ -21,9 +21,9 @@ def test_the_request_and_trace_of_an_upload_stand_in_every_log(stack: Stack, cli
     assert answer.headers["x-request-id"] == request_id
     client.wait(answer.json()["job_id"])
     for program in ("gateway", "serve", "work"):
-        lines = until(lambda: of_request(stack, program, request_id), FLUSHED_S, f"a line of {program}")  # noqa: B023
+        lines = until(lambda: of_request(stack, program, request_id) or None, FLUSHED_S, f"a line of {program}")  # noqa: B023
         assert {line["trace_id"] for line in lines} == {trace_id}
-    (edge,) = until(lambda: of_request(stack, "envoy", request_id), FLUSHED_S, "a line of Envoy")
+    (edge,) = until(lambda: of_request(stack, "envoy", request_id) or None, FLUSHED_S, "a line of Envoy")
     assert trace_id in edge["traceparent"]
 
 
@@ -35,7 +35,7 @@ def test_no_word_of_a_document_or_a_query_stands_in_any_log(stack: Stack, client
     client.http.get("/api/v1/search", params=wanted, headers={"x-request-id": request_id}).raise_for_status()
     client.http.post("/api/v1/search", json=wanted).raise_for_status()
     client.http.get("/api/v1/search", params={**wanted, "limit": 9_999})  # a refusal quotes nothing either
-    until(lambda: of_request(stack, "envoy", request_id), FLUSHED_S, "Envoy's line")
+    until(lambda: of_request(stack, "envoy", request_id) or None, FLUSHED_S, "Envoy's line")
     logs = list((stack.data / "logs").iterdir())
     assert {log.stem for log in logs} >= {"gateway", "serve", "work", "envoy"}
     assert [log.name for log in logs if holds(log, of_text) or holds(log, of_query)] == []

@@ -106,7 +106,7 @@ def test_errors_are_statuses_in_json(stack: Stack) -> None:
     assert (unknown_job.status, unknown_job.json["code"], unknown_job.reason) == (404, 5, "JOB_NOT_FOUND")
     unknown_path = curl(f"{stack.url}/api/v1/nada")
     assert (unknown_path.status, unknown_path.json["code"], unknown_path.reason) == (404, 5, "ROUTE_NOT_FOUND")
-    too_many = curl(f"{stack.url}/api/v1/search?query=a&limit=1000")
+    too_many = curl(f"{stack.url}/api/v1/search?query=a&limit=1001")
     assert (too_many.status, too_many.json["code"], too_many.reason) == (400, 3, "INVALID_REQUEST")
     no_query = curl(f"{stack.url}/api/v1/search")
     assert (no_query.status, no_query.json["code"], no_query.reason) == (400, 3, "INVALID_REQUEST")
