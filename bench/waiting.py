@@ -10,11 +10,11 @@ INTERVAL_S = 0.05
 
 
 def until(condition: Callable[[], T | None], deadline_s: float, what: str, interval_s: float = INTERVAL_S) -> T:
-    """The first answer of `condition` that is neither None nor False. Raises TimeoutError that says `what`."""
+    """The first answer of `condition` that is true; an empty one is none. Raises TimeoutError that says `what`."""
     end_s = time.monotonic() + deadline_s
     while True:
         answer = condition()
-        if answer is not None and answer is not False:
+        if answer:
             return answer
         if time.monotonic() > end_s:
             raise TimeoutError(f"{what}: not within {deadline_s:.0f} s")
