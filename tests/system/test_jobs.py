@@ -19,6 +19,7 @@ def test_a_queued_job_that_is_cancelled_never_runs_and_can_be_tried_again(
     word = documents.new_word()
     with paused(stack, "work"):
         (job_id,) = client.upload({"ata.txt": documents.text(word)}, collection)
+        until(lambda: int(client.job(job_id)["revision"]) > 0, DEADLINE_S, "the rag_server has the job")
         steer(client, job_id, "cancel").raise_for_status()
     assert client.wait(job_id)["state"] == "JOB_STATE_CANCELLED"
     assert client.job(job_id)["attempt"] == 0
@@ -26,6 +27,15 @@ def test_a_queued_job_that_is_cancelled_never_runs_and_can_be_tried_again(
     steer(client, job_id, "retry").raise_for_status()
     assert client.wait(job_id)["state"] == "JOB_STATE_SUCCEEDED"
     assert len(client.passages_with(word, collection)) == 1
+
+
+def test_a_job_that_is_cancelled_on_its_way_to_the_rag_server_ends_cancelled(client: Client, collection: str) -> None:
+    words = [documents.new_word() for _ in range(5)]
+    for number, word in enumerate(words):
+        (job_id,) = client.upload({f"livro-{number}.pdf": text_pdf(70 + number, 400, word)}, collection)
+        steer(client, job_id, "cancel").raise_for_status()
+        assert client.wait(job_id)["state"] == "JOB_STATE_CANCELLED"
+    assert [client.passages_with(word, collection) for word in words] == [[]] * 5
 
 
 def test_a_running_job_that_is_cancelled_leaves_nothing_to_find_and_can_be_tried_again(
