@@ -45,17 +45,17 @@ protos: dev ## write generated/ from the contracts
 
 lock: dev ## bring the hash-locked requirements up to date with requirements/*.in
 	$(BIN)/python -m pip install --quiet uv
-	for name in run pymupdf dev; do $(BIN)/uv pip compile --quiet --no-header --generate-hashes \
+	for name in run edge pymupdf dev; do $(BIN)/uv pip compile --quiet --no-header --generate-hashes \
 		--python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; done
 
-bench: dev ## the figures of docs/performance.md; needs ACERVO_TEST_DATA for the real documents
-	$(BIN)/python -m bench
+bench: dev ## the figures of docs/performance.md; SCALE=1000000: of so many vectors; ACERVO_TEST_DATA has real documents
+	$(BIN)/python -m bench$(if $(SCALE),.scale --rows $(SCALE)) $(addprefix --profile ,$(PROFILE))
 
-eval: dev ## how well a retrieval set is searched: DATA=folder, MODEL="bundled /path/to/another" if you like
-	$(BIN)/python -m bench.evaluation --data $(DATA) $(addprefix --model ,$(MODEL))
+eval: dev ## how well a set is searched: DATA=folder; MODEL="bundled /path/to/another", RERANKER=name if you like
+	$(BIN)/python -m bench.evaluation --data $(DATA) $(addprefix --model ,$(MODEL)) $(addprefix --reranker ,$(RERANKER))
 
-torture: dev ## kill every process again and again while documents come in
-	$(BIN)/python -m bench.torture
+torture: dev ## kill every process again and again while documents come in; PROFILE=production: replicas, and their servers
+	$(BIN)/python -m bench.torture $(addprefix --profile ,$(PROFILE))
 
 clean: ## forget what was built; data stays
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -3,7 +3,6 @@
 Names and versions come from the lock files, licences from what is installed; a test compares. With `--print` the page
 goes to the standard output.
 """
-# ruff: noqa: INP001 - a script beside settings, not a package
 
 import re
 import sys
@@ -29,6 +28,7 @@ READ = {
 }
 SPELLINGS = {
     "MIT License": "MIT",
+    "Apache 2": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "3-Clause BSD License": "BSD-3-Clause",
