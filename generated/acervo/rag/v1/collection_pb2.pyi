@@ -27,6 +27,7 @@ class Collection(_message.Message):
     DOCUMENT_COUNT_FIELD_NUMBER: _builtins.int
     CHUNK_COUNT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    VECTOR_INDEX_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `collections/{collection}`."""
     document_count: _builtins.int
@@ -37,6 +38,10 @@ class Collection(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the collection was made."""
 
+    @_builtins.property
+    def vector_index(self) -> Global___VectorIndex:
+        """How the server that answers keeps the vectors of the collection. Unset while it has none."""
+
     def __init__(
         self,
         *,
@@ -44,11 +49,50 @@ class Collection(_message.Message):
         document_count: _builtins.int = ...,
         chunk_count: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        vector_index: Global___VectorIndex | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "vector_index", b"vector_index"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "create_time", b"create_time", "document_count", b"document_count", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk_count", b"chunk_count", "create_time", b"create_time", "document_count", b"document_count", "name", b"name", "vector_index", b"vector_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Collection: _TypeAlias = Collection  # noqa: Y015
+
+@_typing.final
+class VectorIndex(_message.Message):
+    """Vectors of a collection in the index of one server."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VECTOR_COUNT_FIELD_NUMBER: _builtins.int
+    EXACT_COUNT_FIELD_NUMBER: _builtins.int
+    SEGMENT_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    BYTES_PER_VECTOR_FIELD_NUMBER: _builtins.int
+    vector_count: _builtins.int
+    """Vectors that can be found, and those without a direction, which cannot."""
+    exact_count: _builtins.int
+    """How many of them are searched exactly; the others are in compressed segments."""
+    segment_count: _builtins.int
+    """How many segments there are."""
+    size_bytes: _builtins.int
+    """Memory for all of it, mapped files of segments among it."""
+    bytes_per_vector: _builtins.float
+    """The same for each vector."""
+    def __init__(
+        self,
+        *,
+        vector_count: _builtins.int = ...,
+        exact_count: _builtins.int = ...,
+        segment_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        bytes_per_vector: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_vector", b"bytes_per_vector", "exact_count", b"exact_count", "segment_count", b"segment_count", "size_bytes", b"size_bytes", "vector_count", b"vector_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VectorIndex: _TypeAlias = VectorIndex  # noqa: Y015

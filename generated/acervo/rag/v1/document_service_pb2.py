@@ -23,11 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from acervo.rag.v1 import document_pb2 as acervo_dot_rag_dot_v1_dot_document__pb2
+from acervo.rag.v1 import filter_pb2 as acervo_dot_rag_dot_v1_dot_filter__pb2
+from acervo.rag.v1 import job_pb2 as acervo_dot_rag_dot_v1_dot_job__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$acervo/rag/v1/document_service.proto\x12\racervo.rag.v1\x1a\x1c\x61\x63\x65rvo/rag/v1/document.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"m\n\x12GetDocumentRequest\x12W\n\x04name\x18\x01 \x01(\tBI\xbaHFrD2B^(collections/[a-z0-9][a-z0-9._-]{0,62}/)?documents/[0-9a-f-]{36}$\"@\n\x13GetDocumentResponse\x12)\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x17.acervo.rag.v1.Document\"\x99\x01\n\x14ListDocumentsRequest\x12\x44\n\x06parent\x18\x01 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xfa\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\\\n\x15ListDocumentsResponse\x12*\n\tdocuments\x18\x01 \x03(\x0b\x32\x17.acervo.rag.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"p\n\x15\x44\x65leteDocumentRequest\x12W\n\x04name\x18\x01 \x01(\tBI\xbaHFrD2B^(collections/[a-z0-9][a-z0-9._-]{0,62}/)?documents/[0-9a-f-]{36}$\"*\n\x16\x44\x65leteDocumentResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x32\xad\x04\n\x0f\x44ocumentService\x12\xaf\x01\n\x0bGetDocument\x12!.acervo.rag.v1.GetDocumentRequest\x1a\".acervo.rag.v1.GetDocumentResponse\"Y\x90\x02\x01\x82\xd3\xe4\x93\x02P\x12\x1e/api/v1/rag/{name=documents/*}Z.\x12,/api/v1/rag/{name=collections/*/documents/*}\x12\xac\x01\n\rListDocuments\x12#.acervo.rag.v1.ListDocumentsRequest\x1a$.acervo.rag.v1.ListDocumentsResponse\"P\x90\x02\x01\x82\xd3\xe4\x93\x02G\x12\x15/api/v1/rag/documentsZ.\x12,/api/v1/rag/{parent=collections/*}/documents\x12\xb8\x01\n\x0e\x44\x65leteDocument\x12$.acervo.rag.v1.DeleteDocumentRequest\x1a%.acervo.rag.v1.DeleteDocumentResponse\"Y\x90\x02\x02\x82\xd3\xe4\x93\x02P*\x1e/api/v1/rag/{name=documents/*}Z.*,/api/v1/rag/{name=collections/*/documents/*}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$acervo/rag/v1/document_service.proto\x12\racervo.rag.v1\x1a\x1c\x61\x63\x65rvo/rag/v1/document.proto\x1a\x1a\x61\x63\x65rvo/rag/v1/filter.proto\x1a\x17\x61\x63\x65rvo/rag/v1/job.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"m\n\x12GetDocumentRequest\x12W\n\x04name\x18\x01 \x01(\tBI\xbaHFrD2B^(collections/[a-z0-9][a-z0-9._-]{0,62}/)?documents/[0-9a-f-]{36}$\"@\n\x13GetDocumentResponse\x12)\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x17.acervo.rag.v1.Document\"\xd9\x01\n\x14ListDocumentsRequest\x12\x44\n\x06parent\x18\x01 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xfa\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \x12\x18\n\x06\x66ilter\x18\x04 \x01(\tB\x08\xbaH\x05r\x03(\x80@\x12$\n\x05where\x18\x05 \x01(\x0b\x32\x15.acervo.rag.v1.Filter\"\\\n\x15ListDocumentsResponse\x12*\n\tdocuments\x18\x01 \x03(\x0b\x32\x17.acervo.rag.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"p\n\x15\x44\x65leteDocumentRequest\x12W\n\x04name\x18\x01 \x01(\tBI\xbaHFrD2B^(collections/[a-z0-9][a-z0-9._-]{0,62}/)?documents/[0-9a-f-]{36}$\"*\n\x16\x44\x65leteDocumentResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\xf1\x01\n\x16\x44\x65leteDocumentsRequest\x12\x44\n\x06parent\x18\x01 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x18\n\x06\x66ilter\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80@\x12$\n\x05where\x18\x03 \x01(\x0b\x32\x15.acervo.rag.v1.Filter\x12\x0b\n\x03\x61ll\x18\x04 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\x12\x33\n\nrequest_id\x18\x06 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[A-Za-z0-9._:-]{0,128}$\"r\n\x17\x44\x65leteDocumentsResponse\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x1f\n\x03job\x18\x03 \x01(\x0b\x32\x12.acervo.rag.v1.Job\x12\x16\n\x0e\x64ocument_count\x18\x04 \x01(\x03\x32\xf3\x05\n\x0f\x44ocumentService\x12\xaf\x01\n\x0bGetDocument\x12!.acervo.rag.v1.GetDocumentRequest\x1a\".acervo.rag.v1.GetDocumentResponse\"Y\x90\x02\x01\x82\xd3\xe4\x93\x02P\x12\x1e/api/v1/rag/{name=documents/*}Z.\x12,/api/v1/rag/{name=collections/*/documents/*}\x12\xac\x01\n\rListDocuments\x12#.acervo.rag.v1.ListDocumentsRequest\x1a$.acervo.rag.v1.ListDocumentsResponse\"P\x90\x02\x01\x82\xd3\xe4\x93\x02G\x12\x15/api/v1/rag/documentsZ.\x12,/api/v1/rag/{parent=collections/*}/documents\x12\xb8\x01\n\x0e\x44\x65leteDocument\x12$.acervo.rag.v1.DeleteDocumentRequest\x1a%.acervo.rag.v1.DeleteDocumentResponse\"Y\x90\x02\x02\x82\xd3\xe4\x93\x02P*\x1e/api/v1/rag/{name=documents/*}Z.*,/api/v1/rag/{name=collections/*/documents/*}\x12\xc3\x01\n\x0f\x44\x65leteDocuments\x12%.acervo.rag.v1.DeleteDocumentsRequest\x1a&.acervo.rag.v1.DeleteDocumentsResponse\"a\x82\xd3\xe4\x93\x02[\"\x1c/api/v1/rag/documents:delete:\x01*Z8\"3/api/v1/rag/{parent=collections/*}/documents:delete:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,26 +44,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\372\001(\000'
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTDOCUMENTSREQUEST'].fields_by_name['filter']._serialized_options = b'\272H\005r\003(\200@'
   _globals['_DELETEDOCUMENTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DELETEDOCUMENTREQUEST'].fields_by_name['name']._serialized_options = b'\272HFrD2B^(collections/[a-z0-9][a-z0-9._-]{0,62}/)?documents/[0-9a-f-]{36}$'
+  _globals['_DELETEDOCUMENTSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_DELETEDOCUMENTSREQUEST'].fields_by_name['parent']._serialized_options = b'\272H1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$'
+  _globals['_DELETEDOCUMENTSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_DELETEDOCUMENTSREQUEST'].fields_by_name['filter']._serialized_options = b'\272H\005r\003(\200@'
+  _globals['_DELETEDOCUMENTSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELETEDOCUMENTSREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\034r\0322\030^[A-Za-z0-9._:-]{0,128}$'
   _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocument']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['GetDocument']._serialized_options = b'\220\002\001\202\323\344\223\002P\022\036/api/v1/rag/{name=documents/*}Z.\022,/api/v1/rag/{name=collections/*/documents/*}'
   _globals['_DOCUMENTSERVICE'].methods_by_name['ListDocuments']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['ListDocuments']._serialized_options = b'\220\002\001\202\323\344\223\002G\022\025/api/v1/rag/documentsZ.\022,/api/v1/rag/{parent=collections/*}/documents'
   _globals['_DOCUMENTSERVICE'].methods_by_name['DeleteDocument']._loaded_options = None
   _globals['_DOCUMENTSERVICE'].methods_by_name['DeleteDocument']._serialized_options = b'\220\002\002\202\323\344\223\002P*\036/api/v1/rag/{name=documents/*}Z.*,/api/v1/rag/{name=collections/*/documents/*}'
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=144
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=253
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=255
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=319
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=322
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=475
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=477
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=569
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=571
-  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=683
-  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=685
-  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=727
-  _globals['_DOCUMENTSERVICE']._serialized_start=730
-  _globals['_DOCUMENTSERVICE']._serialized_end=1287
+  _globals['_DOCUMENTSERVICE'].methods_by_name['DeleteDocuments']._loaded_options = None
+  _globals['_DOCUMENTSERVICE'].methods_by_name['DeleteDocuments']._serialized_options = b'\202\323\344\223\002[\"\034/api/v1/rag/documents:delete:\001*Z8\"3/api/v1/rag/{parent=collections/*}/documents:delete:\001*'
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=197
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=306
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=308
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=372
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=375
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=592
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=594
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=686
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_start=688
+  _globals['_DELETEDOCUMENTREQUEST']._serialized_end=800
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_start=802
+  _globals['_DELETEDOCUMENTRESPONSE']._serialized_end=844
+  _globals['_DELETEDOCUMENTSREQUEST']._serialized_start=847
+  _globals['_DELETEDOCUMENTSREQUEST']._serialized_end=1088
+  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_start=1090
+  _globals['_DELETEDOCUMENTSRESPONSE']._serialized_end=1204
+  _globals['_DOCUMENTSERVICE']._serialized_start=1207
+  _globals['_DOCUMENTSERVICE']._serialized_end=1962
 # @@protoc_insertion_point(module_scope)

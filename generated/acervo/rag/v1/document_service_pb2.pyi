@@ -4,6 +4,8 @@ isort:skip_file
 """
 
 from acervo.rag.v1 import document_pb2 as _document_pb2
+from acervo.rag.v1 import filter_pb2 as _filter_pb2
+from acervo.rag.v1 import job_pb2 as _job_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -74,22 +76,32 @@ class ListDocumentsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """The collection, `collections/{collection}` or the bare id. Empty: `collections/default`."""
     page_size: _builtins.int
     """How many at the most; 0 means 50."""
     page_token: _builtins.str
     """The `next_page_token` of the page before; empty for the first."""
+    filter: _builtins.str
+    """Only documents that meet this, such as `language = "pt" AND metadata.year >= 2020`. Empty: all."""
+    @_builtins.property
+    def where(self) -> _filter_pb2.Filter:
+        """The same as a message; both must hold where both are given."""
+
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        where: _filter_pb2.Filter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["where", b"where"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "where", b"where"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,3 +178,83 @@ class DeleteDocumentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteDocumentResponse: _TypeAlias = DeleteDocumentResponse  # noqa: Y015
+
+@_typing.final
+class DeleteDocumentsRequest(_message.Message):
+    """Says which documents to delete."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    ALL_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The collection, `collections/{collection}` or the bare id. Empty: `collections/default`."""
+    filter: _builtins.str
+    """Only documents that meet this, such as `tags = "draft" AND update_time < "2024-01-01"`."""
+    all: _builtins.bool
+    """Whether all documents are meant where neither is given. Without it that is refused."""
+    dry_run: _builtins.bool
+    """Whether documents are only counted."""
+    request_id: _builtins.str
+    """The client's own id of this call: the same id answers with the same job. Empty: every call is a request of its own."""
+    @_builtins.property
+    def where(self) -> _filter_pb2.Filter:
+        """The same as a message; both must hold where both are given."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        where: _filter_pb2.Filter | None = ...,
+        all: _builtins.bool = ...,
+        dry_run: _builtins.bool = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["where", b"where"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "dry_run", b"dry_run", "filter", b"filter", "parent", b"parent", "request_id", b"request_id", "where", b"where"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDocumentsRequest: _TypeAlias = DeleteDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class DeleteDocumentsResponse(_message.Message):
+    """What goes on, or would."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    DOCUMENT_COUNT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The id of the job. Empty for a dry run."""
+    status: _builtins.str
+    """Its state in short, such as `QUEUED`. Empty for a dry run."""
+    document_count: _builtins.int
+    """How many documents meet the filter now. Only of a dry run."""
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """The job. Unset for a dry run."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        status: _builtins.str = ...,
+        job: _job_pb2.Job | None = ...,
+        document_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_count", b"document_count", "job", b"job", "job_id", b"job_id", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDocumentsResponse: _TypeAlias = DeleteDocumentsResponse  # noqa: Y015

@@ -50,6 +50,11 @@ class DocumentServiceStub:
                 request_serializer=acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentRequest.SerializeToString,
                 response_deserializer=acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentResponse.FromString,
                 _registered_method=True)
+        self.DeleteDocuments = channel.unary_unary(
+                '/acervo.rag.v1.DocumentService/DeleteDocuments',
+                request_serializer=acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentsRequest.SerializeToString,
+                response_deserializer=acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentsResponse.FromString,
+                _registered_method=True)
 
 
 class DocumentServiceServicer:
@@ -66,7 +71,9 @@ class DocumentServiceServicer:
     def ListDocuments(self, request, context):
         """Lists the documents of a collection by document_key, in the order of its code points.
 
-        Fails with NOT_FOUND (COLLECTION_NOT_FOUND) and INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        With a filter a page looks at no more than 2,000 documents: it may hold fewer than page_size, or none, and still
+        have a next_page_token. Fails with NOT_FOUND (COLLECTION_NOT_FOUND) and INVALID_ARGUMENT (INVALID_PAGE_TOKEN,
+        INVALID_FILTER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,6 +84,18 @@ class DocumentServiceServicer:
 
         Jobs for the same document that were accepted before are cancelled: what was asked last wins. Fails with NOT_FOUND
         (DOCUMENT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDocuments(self, request, context):
+        """Deletes the documents that meet a filter, by a job of the kind DELETE, which counts them.
+
+        The job goes ahead of others. What can be found when it runs is deleted, unless it was uploaded after this call;
+        what was uploaded before it does not come back. When the job has succeeded no search finds what it deleted. Fails
+        with NOT_FOUND (COLLECTION_NOT_FOUND), INVALID_ARGUMENT (INVALID_REQUEST, INVALID_FILTER) and FAILED_PRECONDITION
+        (REQUEST_ID_REUSED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,6 +118,11 @@ def add_DocumentServiceServicer_to_server(servicer, server):
                     servicer.DeleteDocument,
                     request_deserializer=acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentRequest.FromString,
                     response_serializer=acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentResponse.SerializeToString,
+            ),
+            'DeleteDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDocuments,
+                    request_deserializer=acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentsRequest.FromString,
+                    response_serializer=acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -183,6 +207,33 @@ class DocumentService:
             '/acervo.rag.v1.DocumentService/DeleteDocument',
             acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentRequest.SerializeToString,
             acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/acervo.rag.v1.DocumentService/DeleteDocuments',
+            acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentsRequest.SerializeToString,
+            acervo_dot_rag_dot_v1_dot_document__service__pb2.DeleteDocumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

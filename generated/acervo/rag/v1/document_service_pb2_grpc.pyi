@@ -38,13 +38,23 @@ class DocumentServiceStub:
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]
     """Lists the documents of a collection by document_key, in the order of its code points.
 
-    Fails with NOT_FOUND (COLLECTION_NOT_FOUND) and INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    With a filter a page looks at no more than 2,000 documents: it may hold fewer than page_size, or none, and still
+    have a next_page_token. Fails with NOT_FOUND (COLLECTION_NOT_FOUND) and INVALID_ARGUMENT (INVALID_PAGE_TOKEN,
+    INVALID_FILTER).
     """
     DeleteDocument: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentRequest, _document_service_pb2.DeleteDocumentResponse]
     """Deletes a document: no search that begins after the answer finds it.
 
     Jobs for the same document that were accepted before are cancelled: what was asked last wins. Fails with NOT_FOUND
     (DOCUMENT_NOT_FOUND).
+    """
+    DeleteDocuments: _grpc.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentsRequest, _document_service_pb2.DeleteDocumentsResponse]
+    """Deletes the documents that meet a filter, by a job of the kind DELETE, which counts them.
+
+    The job goes ahead of others. What can be found when it runs is deleted, unless it was uploaded after this call;
+    what was uploaded before it does not come back. When the job has succeeded no search finds what it deleted. Fails
+    with NOT_FOUND (COLLECTION_NOT_FOUND), INVALID_ARGUMENT (INVALID_REQUEST, INVALID_FILTER) and FAILED_PRECONDITION
+    (REQUEST_ID_REUSED).
     """
 
 @_typing.type_check_only
@@ -57,13 +67,23 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
     ListDocuments: _aio.UnaryUnaryMultiCallable[_document_service_pb2.ListDocumentsRequest, _document_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
     """Lists the documents of a collection by document_key, in the order of its code points.
 
-    Fails with NOT_FOUND (COLLECTION_NOT_FOUND) and INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    With a filter a page looks at no more than 2,000 documents: it may hold fewer than page_size, or none, and still
+    have a next_page_token. Fails with NOT_FOUND (COLLECTION_NOT_FOUND) and INVALID_ARGUMENT (INVALID_PAGE_TOKEN,
+    INVALID_FILTER).
     """
     DeleteDocument: _aio.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentRequest, _document_service_pb2.DeleteDocumentResponse]  # type: ignore[assignment]
     """Deletes a document: no search that begins after the answer finds it.
 
     Jobs for the same document that were accepted before are cancelled: what was asked last wins. Fails with NOT_FOUND
     (DOCUMENT_NOT_FOUND).
+    """
+    DeleteDocuments: _aio.UnaryUnaryMultiCallable[_document_service_pb2.DeleteDocumentsRequest, _document_service_pb2.DeleteDocumentsResponse]  # type: ignore[assignment]
+    """Deletes the documents that meet a filter, by a job of the kind DELETE, which counts them.
+
+    The job goes ahead of others. What can be found when it runs is deleted, unless it was uploaded after this call;
+    what was uploaded before it does not come back. When the job has succeeded no search finds what it deleted. Fails
+    with NOT_FOUND (COLLECTION_NOT_FOUND), INVALID_ARGUMENT (INVALID_REQUEST, INVALID_FILTER) and FAILED_PRECONDITION
+    (REQUEST_ID_REUSED).
     """
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -85,7 +105,9 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_document_service_pb2.ListDocumentsResponse, _abc.Awaitable[_document_service_pb2.ListDocumentsResponse]]:
         """Lists the documents of a collection by document_key, in the order of its code points.
 
-        Fails with NOT_FOUND (COLLECTION_NOT_FOUND) and INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        With a filter a page looks at no more than 2,000 documents: it may hold fewer than page_size, or none, and still
+        have a next_page_token. Fails with NOT_FOUND (COLLECTION_NOT_FOUND) and INVALID_ARGUMENT (INVALID_PAGE_TOKEN,
+        INVALID_FILTER).
         """
 
     @_abc_1.abstractmethod
@@ -98,6 +120,20 @@ class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Jobs for the same document that were accepted before are cancelled: what was asked last wins. Fails with NOT_FOUND
         (DOCUMENT_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteDocuments(
+        self,
+        request: _document_service_pb2.DeleteDocumentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_document_service_pb2.DeleteDocumentsResponse, _abc.Awaitable[_document_service_pb2.DeleteDocumentsResponse]]:
+        """Deletes the documents that meet a filter, by a job of the kind DELETE, which counts them.
+
+        The job goes ahead of others. What can be found when it runs is deleted, unless it was uploaded after this call;
+        what was uploaded before it does not come back. When the job has succeeded no search finds what it deleted. Fails
+        with NOT_FOUND (COLLECTION_NOT_FOUND), INVALID_ARGUMENT (INVALID_REQUEST, INVALID_FILTER) and FAILED_PRECONDITION
+        (REQUEST_ID_REUSED).
         """
 
 def add_DocumentServiceServicer_to_server(servicer: DocumentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -38,6 +38,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """No part of the HTTP interface has this path and verb."""
     ERROR_REASON_TEXT_TOO_LONG: _ErrorReason.ValueType  # 7
     """A text is longer than the model reads; shorten it or ask for it to be cut."""
+    ERROR_REASON_INVALID_FILTER: _ErrorReason.ValueType  # 8
+    """The filter cannot be understood; the message says where and why."""
     ERROR_REASON_JOB_NOT_FOUND: _ErrorReason.ValueType  # 10
     """There is no such job."""
     ERROR_REASON_DOCUMENT_NOT_FOUND: _ErrorReason.ValueType  # 11
@@ -48,6 +50,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The referenced bytes are not in the store, or are not what their name promises."""
     ERROR_REASON_MODEL_NOT_FOUND: _ErrorReason.ValueType  # 14
     """This server has no such model."""
+    ERROR_REASON_VERSION_GONE: _ErrorReason.ValueType  # 15
+    """The version of the document that was asked for is not the current one."""
     ERROR_REASON_JOB_ENDED: _ErrorReason.ValueType  # 20
     """The job has ended: it cannot be cancelled."""
     ERROR_REASON_JOB_NOT_RETRYABLE: _ErrorReason.ValueType  # 21
@@ -116,6 +120,8 @@ ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 6
 """No part of the HTTP interface has this path and verb."""
 ERROR_REASON_TEXT_TOO_LONG: ErrorReason.ValueType  # 7
 """A text is longer than the model reads; shorten it or ask for it to be cut."""
+ERROR_REASON_INVALID_FILTER: ErrorReason.ValueType  # 8
+"""The filter cannot be understood; the message says where and why."""
 ERROR_REASON_JOB_NOT_FOUND: ErrorReason.ValueType  # 10
 """There is no such job."""
 ERROR_REASON_DOCUMENT_NOT_FOUND: ErrorReason.ValueType  # 11
@@ -126,6 +132,8 @@ ERROR_REASON_BLOB_NOT_FOUND: ErrorReason.ValueType  # 13
 """The referenced bytes are not in the store, or are not what their name promises."""
 ERROR_REASON_MODEL_NOT_FOUND: ErrorReason.ValueType  # 14
 """This server has no such model."""
+ERROR_REASON_VERSION_GONE: ErrorReason.ValueType  # 15
+"""The version of the document that was asked for is not the current one."""
 ERROR_REASON_JOB_ENDED: ErrorReason.ValueType  # 20
 """The job has ended: it cannot be cancelled."""
 ERROR_REASON_JOB_NOT_RETRYABLE: ErrorReason.ValueType  # 21

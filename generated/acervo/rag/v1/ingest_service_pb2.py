@@ -27,7 +27,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/ingest_service.proto\x12\racervo.rag.v1\x1a\x17\x61\x63\x65rvo/rag/v1/job.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xb2\x04\n\x0cIngestHeader\x12H\n\ncollection\x18\x01 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x1e\n\x0c\x64ocument_key\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\x12\x1b\n\tfile_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\x12\x1c\n\nmedia_type\x18\x04 \x01(\tB\x08\xbaH\x05r\x03(\xff\x01\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1f\n\x04tags\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01(\x80\x01\x12 \n\x08priority\x18\x07 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\t(\x00H\x00\x88\x01\x01\x12\x33\n\nrequest_id\x18\x08 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[A-Za-z0-9._:-]{0,128}$\x12)\n\x13\x64\x65\x63lared_size_bytes\x18\t \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x01\x88\x01\x01\x12\x31\n\x0f\x64\x65\x63lared_sha256\x18\n \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{64})?$\x12*\n\x04\x62lob\x18\x0b \x01(\x0b\x32\x1c.acervo.rag.v1.BlobReference\x12+\n\x03job\x18\x0c \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^(jobs/[0-9a-f-]{36})?$B\x0b\n\t_priorityB\x16\n\x14_declared_size_bytes\"S\n\rBlobReference\x12%\n\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12\x1b\n\nsize_bytes\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"O\n\tIngestEnd\x12\x1b\n\nsize_bytes\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12%\n\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\"I\n\x12\x42\x65ginIngestRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32\x1b.acervo.rag.v1.IngestHeaderB\x06\xbaH\x03\xc8\x01\x01\"p\n\x13\x42\x65ginIngestResponse\x12(\n\x0c\x65xisting_job\x18\x01 \x01(\x0b\x32\x12.acervo.rag.v1.Job\x12\x16\n\x0emax_size_bytes\x18\x02 \x01(\x03\x12\x17\n\x0fmax_piece_bytes\x18\x03 \x01(\x05\"\x92\x01\n\rIngestRequest\x12-\n\x06header\x18\x01 \x01(\x0b\x32\x1b.acervo.rag.v1.IngestHeaderH\x00\x12\x1a\n\x05piece\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x10H\x00\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x18.acervo.rag.v1.IngestEndH\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"1\n\x0eIngestResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.acervo.rag.v1.Job2\xb3\x01\n\rIngestService\x12Y\n\x0b\x42\x65ginIngest\x12!.acervo.rag.v1.BeginIngestRequest\x1a\".acervo.rag.v1.BeginIngestResponse\"\x03\x90\x02\x02\x12G\n\x06Ingest\x12\x1c.acervo.rag.v1.IngestRequest\x1a\x1d.acervo.rag.v1.IngestResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/ingest_service.proto\x12\racervo.rag.v1\x1a\x17\x61\x63\x65rvo/rag/v1/job.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xe6\x04\n\x0cIngestHeader\x12H\n\ncollection\x18\x01 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x1e\n\x0c\x64ocument_key\x18\x02 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\x12\x1b\n\tfile_name\x18\x03 \x01(\tB\x08\xbaH\x05r\x03(\x80\x08\x12\x1c\n\nmedia_type\x18\x04 \x01(\tB\x08\xbaH\x05r\x03(\xff\x01\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1f\n\x04tags\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10@\"\x07r\x05\x10\x01(\x80\x01\x12 \n\x08priority\x18\x07 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\t(\x00H\x00\x88\x01\x01\x12\x33\n\nrequest_id\x18\x08 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[A-Za-z0-9._:-]{0,128}$\x12)\n\x13\x64\x65\x63lared_size_bytes\x18\t \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00H\x01\x88\x01\x01\x12\x31\n\x0f\x64\x65\x63lared_sha256\x18\n \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{64})?$\x12*\n\x04\x62lob\x18\x0b \x01(\x0b\x32\x1c.acervo.rag.v1.BlobReference\x12+\n\x03job\x18\x0c \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^(jobs/[0-9a-f-]{36})?$\x12\x32\n\x04kind\x18\r \x01(\x0e\x32\x16.acervo.rag.v1.JobKindB\x0c\xbaH\t\x82\x01\x06\x18\x00\x18\x01\x18\x02\x42\x0b\n\t_priorityB\x16\n\x14_declared_size_bytes\"S\n\rBlobReference\x12%\n\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\x12\x1b\n\nsize_bytes\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"O\n\tIngestEnd\x12\x1b\n\nsize_bytes\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12%\n\x06sha256\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{64}$\"I\n\x12\x42\x65ginIngestRequest\x12\x33\n\x06header\x18\x01 \x01(\x0b\x32\x1b.acervo.rag.v1.IngestHeaderB\x06\xbaH\x03\xc8\x01\x01\"p\n\x13\x42\x65ginIngestResponse\x12(\n\x0c\x65xisting_job\x18\x01 \x01(\x0b\x32\x12.acervo.rag.v1.Job\x12\x16\n\x0emax_size_bytes\x18\x02 \x01(\x03\x12\x17\n\x0fmax_piece_bytes\x18\x03 \x01(\x05\"\x92\x01\n\rIngestRequest\x12-\n\x06header\x18\x01 \x01(\x0b\x32\x1b.acervo.rag.v1.IngestHeaderH\x00\x12\x1a\n\x05piece\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x10H\x00\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x18.acervo.rag.v1.IngestEndH\x00\x42\r\n\x04part\x12\x05\xbaH\x02\x08\x01\"1\n\x0eIngestResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.acervo.rag.v1.Job2\xb3\x01\n\rIngestService\x12Y\n\x0b\x42\x65ginIngest\x12!.acervo.rag.v1.BeginIngestRequest\x1a\".acervo.rag.v1.BeginIngestResponse\"\x03\x90\x02\x02\x12G\n\x06Ingest\x12\x1c.acervo.rag.v1.IngestRequest\x1a\x1d.acervo.rag.v1.IngestResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTHEADER'].fields_by_name['declared_sha256']._serialized_options = b'\272H\025r\0232\021^([0-9a-f]{64})?$'
   _globals['_INGESTHEADER'].fields_by_name['job']._loaded_options = None
   _globals['_INGESTHEADER'].fields_by_name['job']._serialized_options = b'\272H\033r\0312\027^(jobs/[0-9a-f-]{36})?$'
+  _globals['_INGESTHEADER'].fields_by_name['kind']._loaded_options = None
+  _globals['_INGESTHEADER'].fields_by_name['kind']._serialized_options = b'\272H\t\202\001\006\030\000\030\001\030\002'
   _globals['_BLOBREFERENCE'].fields_by_name['sha256']._loaded_options = None
   _globals['_BLOBREFERENCE'].fields_by_name['sha256']._serialized_options = b'\272H\022r\0202\016^[0-9a-f]{64}$'
   _globals['_BLOBREFERENCE'].fields_by_name['size_bytes']._loaded_options = None
@@ -71,19 +73,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTSERVICE'].methods_by_name['BeginIngest']._loaded_options = None
   _globals['_INGESTSERVICE'].methods_by_name['BeginIngest']._serialized_options = b'\220\002\002'
   _globals['_INGESTHEADER']._serialized_start=138
-  _globals['_INGESTHEADER']._serialized_end=700
-  _globals['_BLOBREFERENCE']._serialized_start=702
-  _globals['_BLOBREFERENCE']._serialized_end=785
-  _globals['_INGESTEND']._serialized_start=787
-  _globals['_INGESTEND']._serialized_end=866
-  _globals['_BEGININGESTREQUEST']._serialized_start=868
-  _globals['_BEGININGESTREQUEST']._serialized_end=941
-  _globals['_BEGININGESTRESPONSE']._serialized_start=943
-  _globals['_BEGININGESTRESPONSE']._serialized_end=1055
-  _globals['_INGESTREQUEST']._serialized_start=1058
-  _globals['_INGESTREQUEST']._serialized_end=1204
-  _globals['_INGESTRESPONSE']._serialized_start=1206
-  _globals['_INGESTRESPONSE']._serialized_end=1255
-  _globals['_INGESTSERVICE']._serialized_start=1258
-  _globals['_INGESTSERVICE']._serialized_end=1437
+  _globals['_INGESTHEADER']._serialized_end=752
+  _globals['_BLOBREFERENCE']._serialized_start=754
+  _globals['_BLOBREFERENCE']._serialized_end=837
+  _globals['_INGESTEND']._serialized_start=839
+  _globals['_INGESTEND']._serialized_end=918
+  _globals['_BEGININGESTREQUEST']._serialized_start=920
+  _globals['_BEGININGESTREQUEST']._serialized_end=993
+  _globals['_BEGININGESTRESPONSE']._serialized_start=995
+  _globals['_BEGININGESTRESPONSE']._serialized_end=1107
+  _globals['_INGESTREQUEST']._serialized_start=1110
+  _globals['_INGESTREQUEST']._serialized_end=1256
+  _globals['_INGESTRESPONSE']._serialized_start=1258
+  _globals['_INGESTRESPONSE']._serialized_end=1307
+  _globals['_INGESTSERVICE']._serialized_start=1310
+  _globals['_INGESTSERVICE']._serialized_end=1489
 # @@protoc_insertion_point(module_scope)

@@ -42,6 +42,7 @@ class IngestHeader(_message.Message):
     DECLARED_SHA256_FIELD_NUMBER: _builtins.int
     BLOB_FIELD_NUMBER: _builtins.int
     JOB_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     collection: _builtins.str
     """The collection, `collections/{collection}` or the bare id; made by its first document. Empty: `default`."""
     document_key: _builtins.str
@@ -62,6 +63,10 @@ class IngestHeader(_message.Message):
     """The SHA-256 of the file in lowercase hexadecimal digits. Empty: not known beforehand."""
     job: _builtins.str
     """The job name that a gateway has promised to its client, `jobs/{job}`. Refused from anyone else."""
+    kind: _job_pb2.JobKind.ValueType
+    """What the bytes are for. Unset: JOB_KIND_INGEST. JOB_KIND_TEXTS, for a blob of texts, is set by a gateway; refused
+    from anyone else.
+    """
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
         """Free values for filters, kept with the document. At most 64 fields."""
@@ -89,10 +94,11 @@ class IngestHeader(_message.Message):
         declared_sha256: _builtins.str = ...,
         blob: Global___BlobReference | None = ...,
         job: _builtins.str = ...,
+        kind: _job_pb2.JobKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_declared_size_bytes", b"_declared_size_bytes", "_priority", b"_priority", "blob", b"blob", "declared_size_bytes", b"declared_size_bytes", "metadata", b"metadata", "priority", b"priority"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_declared_size_bytes", b"_declared_size_bytes", "_priority", b"_priority", "blob", b"blob", "collection", b"collection", "declared_sha256", b"declared_sha256", "declared_size_bytes", b"declared_size_bytes", "document_key", b"document_key", "file_name", b"file_name", "job", b"job", "media_type", b"media_type", "metadata", b"metadata", "priority", b"priority", "request_id", b"request_id", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_declared_size_bytes", b"_declared_size_bytes", "_priority", b"_priority", "blob", b"blob", "collection", b"collection", "declared_sha256", b"declared_sha256", "declared_size_bytes", b"declared_size_bytes", "document_key", b"document_key", "file_name", b"file_name", "job", b"job", "kind", b"kind", "media_type", b"media_type", "metadata", b"metadata", "priority", b"priority", "request_id", b"request_id", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__declared_size_bytes: _TypeAlias = _typing.Literal["declared_size_bytes"]  # noqa: Y015
     _WhichOneofArgType__declared_size_bytes: _TypeAlias = _typing.Literal["_declared_size_bytes", b"_declared_size_bytes"]  # noqa: Y015

@@ -32,6 +32,12 @@ class _JobKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobKind.Value
     """Never sent by the server."""
     JOB_KIND_INGEST: _JobKind.ValueType  # 1
     """Takes a document in."""
+    JOB_KIND_TEXTS: _JobKind.ValueType  # 2
+    """Takes texts in, each a document of its own."""
+    JOB_KIND_DELETE: _JobKind.ValueType  # 3
+    """Deletes the documents that meet a filter."""
+    JOB_KIND_MAINTENANCE: _JobKind.ValueType  # 4
+    """Builds a compressed segment of the vectors of a collection. Made by the server itself."""
 
 class JobKind(_JobKind, metaclass=_JobKindEnumTypeWrapper):
     """What a job does. New kinds may be added: show a job of an unknown kind by its state."""
@@ -40,6 +46,12 @@ JOB_KIND_UNSPECIFIED: JobKind.ValueType  # 0
 """Never sent by the server."""
 JOB_KIND_INGEST: JobKind.ValueType  # 1
 """Takes a document in."""
+JOB_KIND_TEXTS: JobKind.ValueType  # 2
+"""Takes texts in, each a document of its own."""
+JOB_KIND_DELETE: JobKind.ValueType  # 3
+"""Deletes the documents that meet a filter."""
+JOB_KIND_MAINTENANCE: JobKind.ValueType  # 4
+"""Builds a compressed segment of the vectors of a collection. Made by the server itself."""
 Global___JobKind: _TypeAlias = JobKind  # noqa: Y015
 
 class _JobState:
@@ -151,7 +163,7 @@ Global___IngestOutcome: _TypeAlias = IngestOutcome  # noqa: Y015
 
 @_typing.final
 class Job(_message.Message):
-    """A piece of work that goes on after the call that asked for it: today, taking one document in.
+    """A piece of work that goes on after the call that asked for it.
 
     Jobs are kept for 30 days after their end. A snapshot is always whole; `revision` orders snapshots.
     """
@@ -182,6 +194,7 @@ class Job(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `jobs/{job}`. The id is a UUIDv7."""
     kind: Global___JobKind.ValueType
@@ -195,7 +208,7 @@ class Job(_message.Message):
     collection: _builtins.str
     """The collection that the document goes to, `collections/{collection}`."""
     document_key: _builtins.str
-    """The key of the document within its collection."""
+    """The key of the document within its collection. Empty where the job is about several."""
     document: _builtins.str
     """The document, `collections/{collection}/documents/{document}`. Empty until the job has succeeded."""
     document_version: _builtins.int
@@ -250,6 +263,10 @@ class Job(_message.Message):
     def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
         """When a job that failed for a passing reason is tried again. Unset otherwise."""
 
+    @_builtins.property
+    def documents(self) -> Global___DocumentCounts:
+        """What a job about several documents has done to them so far. Unset for other jobs."""
+
     def __init__(
         self,
         *,
@@ -277,10 +294,11 @@ class Job(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
+        documents: Global___DocumentCounts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "documents", b"documents", "end_time", b"end_time", "error", b"error", "next_attempt_time", b"next_attempt_time", "progress", b"progress", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "collection", b"collection", "create_time", b"create_time", "document", b"document", "document_key", b"document_key", "document_version", b"document_version", "end_time", b"end_time", "error", b"error", "file_name", b"file_name", "kind", b"kind", "name", b"name", "next_attempt_time", b"next_attempt_time", "outcome", b"outcome", "priority", b"priority", "progress", b"progress", "request_id", b"request_id", "revision", b"revision", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "start_time", b"start_time", "state", b"state", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "collection", b"collection", "create_time", b"create_time", "document", b"document", "document_key", b"document_key", "document_version", b"document_version", "documents", b"documents", "end_time", b"end_time", "error", b"error", "file_name", b"file_name", "kind", b"kind", "name", b"name", "next_attempt_time", b"next_attempt_time", "outcome", b"outcome", "priority", b"priority", "progress", b"progress", "request_id", b"request_id", "revision", b"revision", "sequence", b"sequence", "sha256", b"sha256", "size_bytes", b"size_bytes", "start_time", b"start_time", "state", b"state", "update_time", b"update_time", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -300,6 +318,8 @@ class JobProgress(_message.Message):
     RATE_PER_SECOND_FIELD_NUMBER: _builtins.int
     QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     ETA_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_DONE_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_TOTAL_FIELD_NUMBER: _builtins.int
     stage: Global___JobStage.ValueType
     """What the worker is busy with."""
     pages_done: _builtins.int
@@ -314,6 +334,10 @@ class JobProgress(_message.Message):
     """Units of the present stage (pages or chunks) per second, lately. 0 while not known."""
     queue_position: _builtins.int
     """How many jobs are ahead in the queue; 0 means next. Set only while the state is QUEUED."""
+    documents_done: _builtins.int
+    """Documents done so far, where the job is about several."""
+    documents_total: _builtins.int
+    """Documents that the job is about, where it is about several."""
     @_builtins.property
     def eta(self) -> _duration_pb2.Duration:
         """An estimate of the time to the end. Unset while there is none."""
@@ -329,16 +353,60 @@ class JobProgress(_message.Message):
         rate_per_second: _builtins.float = ...,
         queue_position: _builtins.int | None = ...,
         eta: _duration_pb2.Duration | None = ...,
+        documents_done: _builtins.int = ...,
+        documents_total: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "eta", b"eta", "queue_position", b"queue_position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "chunks_done", b"chunks_done", "chunks_total", b"chunks_total", "eta", b"eta", "pages_done", b"pages_done", "pages_total", b"pages_total", "queue_position", b"queue_position", "rate_per_second", b"rate_per_second", "stage", b"stage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position", "chunks_done", b"chunks_done", "chunks_total", b"chunks_total", "documents_done", b"documents_done", "documents_total", b"documents_total", "eta", b"eta", "pages_done", b"pages_done", "pages_total", b"pages_total", "queue_position", b"queue_position", "rate_per_second", b"rate_per_second", "stage", b"stage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__queue_position: _TypeAlias = _typing.Literal["queue_position"]  # noqa: Y015
     _WhichOneofArgType__queue_position: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__queue_position) -> _WhichOneofReturnType__queue_position | None: ...
 
 Global___JobProgress: _TypeAlias = JobProgress  # noqa: Y015
+
+@_typing.final
+class DocumentCounts(_message.Message):
+    """What a job did to documents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATED_FIELD_NUMBER: _builtins.int
+    UPDATED_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
+    created: _builtins.int
+    """The key was new."""
+    updated: _builtins.int
+    """The document has a new version."""
+    unchanged: _builtins.int
+    """The document stood as it was asked for."""
+    deleted: _builtins.int
+    """The document was deleted."""
+    superseded: _builtins.int
+    """A later request for the same document won."""
+    rejected: _builtins.int
+    """The document could not be taken in; a warning says why."""
+    def __init__(
+        self,
+        *,
+        created: _builtins.int = ...,
+        updated: _builtins.int = ...,
+        unchanged: _builtins.int = ...,
+        deleted: _builtins.int = ...,
+        superseded: _builtins.int = ...,
+        rejected: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "deleted", b"deleted", "rejected", b"rejected", "superseded", b"superseded", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentCounts: _TypeAlias = DocumentCounts  # noqa: Y015
 
 @_typing.final
 class JobWarning(_message.Message):

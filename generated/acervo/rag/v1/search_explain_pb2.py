@@ -25,21 +25,23 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/search_explain.proto\x12\racervo.rag.v1\x1a\x1egoogle/protobuf/duration.proto\"\x8c\x01\n\x11SearchExplanation\x12\x16\n\x0elexical_weight\x18\x01 \x01(\x01\x12\x14\n\x0c\x64\x65nse_weight\x18\x02 \x01(\x01\x12\x19\n\x11model_fingerprint\x18\x03 \x01(\t\x12.\n\x06stages\x18\x04 \x03(\x0b\x32\x1e.acervo.rag.v1.SearchStageTime\"e\n\x0fSearchStageTime\x12)\n\x05stage\x18\x01 \x01(\x0e\x32\x1a.acervo.rag.v1.SearchStage\x12\'\n\x04took\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x81\x01\n\x0eHitExplanation\x12\x0c\n\x04\x62m25\x18\x01 \x01(\x01\x12\x0e\n\x06\x63osine\x18\x02 \x01(\x01\x12\x14\n\x0clexical_rank\x18\x03 \x01(\x05\x12\x12\n\ndense_rank\x18\x04 \x01(\x05\x12\'\n\x05terms\x18\x05 \x03(\x0b\x32\x18.acervo.rag.v1.TermScore\"(\n\tTermScore\x12\x0c\n\x04term\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01*\xd9\x01\n\x0bSearchStage\x12\x1c\n\x18SEARCH_STAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_STAGE_EMBED\x10\x01\x12\x18\n\x14SEARCH_STAGE_LEXICAL\x10\x02\x12\x16\n\x12SEARCH_STAGE_DENSE\x10\x03\x12\x15\n\x11SEARCH_STAGE_FUSE\x10\x04\x12\x15\n\x11SEARCH_STAGE_LOAD\x10\x05\x12\x1a\n\x16SEARCH_STAGE_HIGHLIGHT\x10\x06\x12\x18\n\x14SEARCH_STAGE_EXPLAIN\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/search_explain.proto\x12\racervo.rag.v1\x1a\x1egoogle/protobuf/duration.proto\"\xe4\x01\n\x11SearchExplanation\x12\x16\n\x0elexical_weight\x18\x01 \x01(\x01\x12\x14\n\x0c\x64\x65nse_weight\x18\x02 \x01(\x01\x12\x19\n\x11model_fingerprint\x18\x03 \x01(\t\x12.\n\x06stages\x18\x04 \x03(\x0b\x32\x1e.acervo.rag.v1.SearchStageTime\x12\r\n\x05model\x18\x05 \x01(\t\x12\x1c\n\x14reranker_fingerprint\x18\x06 \x01(\t\x12)\n\x05\x63\x61\x63he\x18\x07 \x01(\x0e\x32\x1a.acervo.rag.v1.SearchCache\"e\n\x0fSearchStageTime\x12)\n\x05stage\x18\x01 \x01(\x0e\x32\x1a.acervo.rag.v1.SearchStage\x12\'\n\x04took\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa1\x01\n\x0eHitExplanation\x12\x0c\n\x04\x62m25\x18\x01 \x01(\x01\x12\x0e\n\x06\x63osine\x18\x02 \x01(\x01\x12\x14\n\x0clexical_rank\x18\x03 \x01(\x05\x12\x12\n\ndense_rank\x18\x04 \x01(\x05\x12\'\n\x05terms\x18\x05 \x03(\x0b\x32\x18.acervo.rag.v1.TermScore\x12\x13\n\x06rerank\x18\x06 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_rerank\"(\n\tTermScore\x12\x0c\n\x04term\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01*s\n\x0bSearchCache\x12\x1c\n\x18SEARCH_CACHE_UNSPECIFIED\x10\x00\x12\x15\n\x11SEARCH_CACHE_MISS\x10\x01\x12\x14\n\x10SEARCH_CACHE_HIT\x10\x02\x12\x19\n\x15SEARCH_CACHE_NEAR_HIT\x10\x03*\xa5\x02\n\x0bSearchStage\x12\x1c\n\x18SEARCH_STAGE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_STAGE_EMBED\x10\x01\x12\x18\n\x14SEARCH_STAGE_LEXICAL\x10\x02\x12\x16\n\x12SEARCH_STAGE_DENSE\x10\x03\x12\x15\n\x11SEARCH_STAGE_FUSE\x10\x04\x12\x15\n\x11SEARCH_STAGE_LOAD\x10\x05\x12\x1a\n\x16SEARCH_STAGE_HIGHLIGHT\x10\x06\x12\x18\n\x14SEARCH_STAGE_EXPLAIN\x10\x07\x12\x17\n\x13SEARCH_STAGE_FILTER\x10\x08\x12\x17\n\x13SEARCH_STAGE_RERANK\x10\t\x12\x18\n\x14SEARCH_STAGE_ARRANGE\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'acervo.rag.v1.search_explain_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SEARCHSTAGE']._serialized_start=506
-  _globals['_SEARCHSTAGE']._serialized_end=723
+  _globals['_SEARCHCACHE']._serialized_start=625
+  _globals['_SEARCHCACHE']._serialized_end=740
+  _globals['_SEARCHSTAGE']._serialized_start=743
+  _globals['_SEARCHSTAGE']._serialized_end=1036
   _globals['_SEARCHEXPLANATION']._serialized_start=86
-  _globals['_SEARCHEXPLANATION']._serialized_end=226
-  _globals['_SEARCHSTAGETIME']._serialized_start=228
-  _globals['_SEARCHSTAGETIME']._serialized_end=329
-  _globals['_HITEXPLANATION']._serialized_start=332
-  _globals['_HITEXPLANATION']._serialized_end=461
-  _globals['_TERMSCORE']._serialized_start=463
-  _globals['_TERMSCORE']._serialized_end=503
+  _globals['_SEARCHEXPLANATION']._serialized_end=314
+  _globals['_SEARCHSTAGETIME']._serialized_start=316
+  _globals['_SEARCHSTAGETIME']._serialized_end=417
+  _globals['_HITEXPLANATION']._serialized_start=420
+  _globals['_HITEXPLANATION']._serialized_end=581
+  _globals['_TERMSCORE']._serialized_start=583
+  _globals['_TERMSCORE']._serialized_end=623
 # @@protoc_insertion_point(module_scope)

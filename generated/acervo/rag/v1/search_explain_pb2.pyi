@@ -20,6 +20,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _SearchCache:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SearchCacheEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchCache.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEARCH_CACHE_UNSPECIFIED: _SearchCache.ValueType  # 0
+    """Never sent by the server."""
+    SEARCH_CACHE_MISS: _SearchCache.ValueType  # 1
+    """It was not."""
+    SEARCH_CACHE_HIT: _SearchCache.ValueType  # 2
+    """It was, from the same search."""
+    SEARCH_CACHE_NEAR_HIT: _SearchCache.ValueType  # 3
+    """It was, from a search with another wording of the same question."""
+
+class SearchCache(_SearchCache, metaclass=_SearchCacheEnumTypeWrapper):
+    """Whether an answer was remembered. Passages are read from the store in any case."""
+
+SEARCH_CACHE_UNSPECIFIED: SearchCache.ValueType  # 0
+"""Never sent by the server."""
+SEARCH_CACHE_MISS: SearchCache.ValueType  # 1
+"""It was not."""
+SEARCH_CACHE_HIT: SearchCache.ValueType  # 2
+"""It was, from the same search."""
+SEARCH_CACHE_NEAR_HIT: SearchCache.ValueType  # 3
+"""It was, from a search with another wording of the same question."""
+Global___SearchCache: _TypeAlias = SearchCache  # noqa: Y015
+
 class _SearchStage:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -42,6 +70,12 @@ class _SearchStageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SearchSta
     """The words of the query are marked."""
     SEARCH_STAGE_EXPLAIN: _SearchStage.ValueType  # 7
     """This explanation is made."""
+    SEARCH_STAGE_FILTER: _SearchStage.ValueType  # 8
+    """The documents that the filter means are found."""
+    SEARCH_STAGE_RERANK: _SearchStage.ValueType  # 9
+    """Candidates are reranked."""
+    SEARCH_STAGE_ARRANGE: _SearchStage.ValueType  # 10
+    """Candidates are grouped, made diverse and counted."""
 
 class SearchStage(_SearchStage, metaclass=_SearchStageEnumTypeWrapper):
     """A part of the work on a search. New values may be added."""
@@ -62,13 +96,20 @@ SEARCH_STAGE_HIGHLIGHT: SearchStage.ValueType  # 6
 """The words of the query are marked."""
 SEARCH_STAGE_EXPLAIN: SearchStage.ValueType  # 7
 """This explanation is made."""
+SEARCH_STAGE_FILTER: SearchStage.ValueType  # 8
+"""The documents that the filter means are found."""
+SEARCH_STAGE_RERANK: SearchStage.ValueType  # 9
+"""Candidates are reranked."""
+SEARCH_STAGE_ARRANGE: SearchStage.ValueType  # 10
+"""Candidates are grouped, made diverse and counted."""
 Global___SearchStage: _TypeAlias = SearchStage  # noqa: Y015
 
 @_typing.final
 class SearchExplanation(_message.Message):
     """How an answer came about.
 
-    The score of a hit is `lexical_weight * bm25 + dense_weight * cosine`: whoever has these parts can recompute the order.
+    The score of a hit is `lexical_weight * bm25 + dense_weight * cosine`, or, where it was reranked, what the reranker
+    gave: whoever has these parts can recompute the order.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -77,6 +118,9 @@ class SearchExplanation(_message.Message):
     DENSE_WEIGHT_FIELD_NUMBER: _builtins.int
     MODEL_FINGERPRINT_FIELD_NUMBER: _builtins.int
     STAGES_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    RERANKER_FINGERPRINT_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
     lexical_weight: _builtins.float
     """How much BM25 counts in this answer: in HYBRID it depends on how much of the query the best passage has. 1 in
     LEXICAL, 0 in DENSE.
@@ -85,6 +129,12 @@ class SearchExplanation(_message.Message):
     """How much the cosine counts. 0 in LEXICAL, 1 in DENSE."""
     model_fingerprint: _builtins.str
     """The fingerprint of the model that embeds queries and passages: it changes whenever a vector could."""
+    model: _builtins.str
+    """The name of the model that embeds queries and passages."""
+    reranker_fingerprint: _builtins.str
+    """The fingerprint of the reranker. Empty where nothing was reranked."""
+    cache: Global___SearchCache.ValueType
+    """Whether the order of the hits was remembered from an earlier search."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchStageTime]:
         """How long each part of the work took, in the order in which they first ended."""
@@ -96,10 +146,13 @@ class SearchExplanation(_message.Message):
         dense_weight: _builtins.float = ...,
         model_fingerprint: _builtins.str = ...,
         stages: _abc.Iterable[Global___SearchStageTime] | None = ...,
+        model: _builtins.str = ...,
+        reranker_fingerprint: _builtins.str = ...,
+        cache: Global___SearchCache.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dense_weight", b"dense_weight", "lexical_weight", b"lexical_weight", "model_fingerprint", b"model_fingerprint", "stages", b"stages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache", b"cache", "dense_weight", b"dense_weight", "lexical_weight", b"lexical_weight", "model", b"model", "model_fingerprint", b"model_fingerprint", "reranker_fingerprint", b"reranker_fingerprint", "stages", b"stages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -144,6 +197,7 @@ class HitExplanation(_message.Message):
     LEXICAL_RANK_FIELD_NUMBER: _builtins.int
     DENSE_RANK_FIELD_NUMBER: _builtins.int
     TERMS_FIELD_NUMBER: _builtins.int
+    RERANK_FIELD_NUMBER: _builtins.int
     bm25: _builtins.float
     """How well the words fit; the sum of the terms. 0 in DENSE."""
     cosine: _builtins.float
@@ -152,6 +206,8 @@ class HitExplanation(_message.Message):
     """The place among the candidates by words, from 1. 0: it was none of them."""
     dense_rank: _builtins.int
     """The place among the candidates by vector, from 1. 0: it was none of them."""
+    rerank: _builtins.float
+    """What the reranker gave, 0 to 1. Unset where the passage was not reranked."""
     @_builtins.property
     def terms(self) -> _containers.RepeatedCompositeFieldContainer[Global___TermScore]:
         """The parts of the query that the passage has."""
@@ -164,12 +220,15 @@ class HitExplanation(_message.Message):
         lexical_rank: _builtins.int = ...,
         dense_rank: _builtins.int = ...,
         terms: _abc.Iterable[Global___TermScore] | None = ...,
+        rerank: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_rerank", b"_rerank", "rerank", b"rerank"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bm25", b"bm25", "cosine", b"cosine", "dense_rank", b"dense_rank", "lexical_rank", b"lexical_rank", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_rerank", b"_rerank", "bm25", b"bm25", "cosine", b"cosine", "dense_rank", b"dense_rank", "lexical_rank", b"lexical_rank", "rerank", b"rerank", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__rerank: _TypeAlias = _typing.Literal["rerank"]  # noqa: Y015
+    _WhichOneofArgType__rerank: _TypeAlias = _typing.Literal["_rerank", b"_rerank"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__rerank) -> _WhichOneofReturnType__rerank | None: ...
 
 Global___HitExplanation: _TypeAlias = HitExplanation  # noqa: Y015
 

@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from acervo.rag.v1 import filter_pb2 as acervo_dot_rag_dot_v1_dot_filter__pb2
 from acervo.rag.v1 import search_explain_pb2 as acervo_dot_rag_dot_v1_dot_search__explain__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/search_service.proto\x12\racervo.rag.v1\x1a\"acervo/rag/v1/search_explain.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\"\x85\x02\n\rSearchRequest\x12\x19\n\x05query\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01(\x80@\x12H\n\ncollection\x18\x02 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x31\n\x04mode\x18\x04 \x01(\x0e\x32\x19.acervo.rag.v1.SearchModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0cmin_sequence\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\x12\x11\n\thighlight\x18\x07 \x01(\x08\"\xde\x01\n\x0eSearchResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.acervo.rag.v1.SearchHit\x12\x16\n\x0eindex_sequence\x18\x02 \x01(\x03\x12,\n\x08\x64\x65graded\x18\x03 \x03(\x0e\x32\x1a.acervo.rag.v1.Degradation\x12\'\n\x04took\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32 .acervo.rag.v1.SearchExplanation\"\x82\x02\n\tSearchHit\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x14\n\x0c\x64ocument_key\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12)\n\x08\x63itation\x18\x04 \x01(\x0b\x32\x17.acervo.rag.v1.Citation\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\r\n\x05score\x18\x06 \x01(\x01\x12\x10\n\x08headings\x18\x07 \x03(\t\x12,\n\nhighlights\x18\x08 \x03(\x0b\x32\x18.acervo.rag.v1.Highlight\x12\x32\n\x0b\x65xplanation\x18\t \x01(\x0b\x32\x1d.acervo.rag.v1.HitExplanation\"\'\n\tHighlight\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\"q\n\x08\x43itation\x12\x18\n\x10\x64ocument_version\x18\x01 \x01(\x05\x12\x12\n\npage_first\x18\x02 \x01(\x05\x12\x11\n\tpage_last\x18\x03 \x01(\x05\x12\x12\n\nchar_start\x18\x04 \x01(\x03\x12\x10\n\x08\x63har_end\x18\x05 \x01(\x03*q\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x01\x12\x17\n\x13SEARCH_MODE_LEXICAL\x10\x02\x12\x15\n\x11SEARCH_MODE_DENSE\x10\x03*{\n\x0b\x44\x65gradation\x12\x1b\n\x17\x44\x45GRADATION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x45GRADATION_NO_DENSE\x10\x01\x12\x1a\n\x16\x44\x45GRADATION_NO_LEXICAL\x10\x02\x12\x19\n\x15\x44\x45GRADATION_NO_PHRASE\x10\x03\x32\x86\x01\n\rSearchService\x12u\n\x06Search\x12\x1c.acervo.rag.v1.SearchRequest\x1a\x1d.acervo.rag.v1.SearchResponse\".\x90\x02\x01\x82\xd3\xe4\x93\x02%\x12\x0e/api/v1/searchZ\x13\"\x0e/api/v1/search:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"acervo/rag/v1/search_service.proto\x12\racervo.rag.v1\x1a\x1a\x61\x63\x65rvo/rag/v1/filter.proto\x1a\"acervo/rag/v1/search_explain.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa8\x05\n\rSearchRequest\x12\x17\n\x05query\x18\x01 \x01(\tB\x08\xbaH\x05r\x03(\x80@\x12H\n\ncollection\x18\x02 \x01(\tB4\xbaH1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$\x12\x19\n\x05limit\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x31\n\x04mode\x18\x04 \x01(\x0e\x32\x19.acervo.rag.v1.SearchModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0cmin_sequence\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\x12\x11\n\thighlight\x18\x07 \x01(\x08\x12\x18\n\x06\x66ilter\x18\n \x01(\tB\x08\xbaH\x05r\x03(\x80@\x12$\n\x05where\x18\x0b \x01(\x0b\x32\x15.acervo.rag.v1.Filter\x12.\n\rmin_relevance\x18\x0c \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x32\n\x08group_by\x18\r \x01(\x0e\x32\x16.acervo.rag.v1.GroupByB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\ngroup_size\x18\x0e \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12*\n\tdiversity\x18\x0f \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x1c\n\npage_token\x18\x10 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12>\n\x06\x66\x61\x63\x65ts\x18\x11 \x03(\x0e\x32\x19.acervo.rag.v1.FacetFieldB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12/\n\x06rerank\x18\x12 \x01(\x0e\x32\x15.acervo.rag.v1.RerankB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x06vector\x18\x13 \x03(\x02\x42\t\xbaH\x06\x92\x01\x03\x10\x80 J\x04\x08\x08\x10\tJ\x04\x08\t\x10\n\"\x9d\x02\n\x0eSearchResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.acervo.rag.v1.SearchHit\x12\x16\n\x0eindex_sequence\x18\x02 \x01(\x03\x12,\n\x08\x64\x65graded\x18\x03 \x03(\x0e\x32\x1a.acervo.rag.v1.Degradation\x12\'\n\x04took\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x0b\x65xplanation\x18\x05 \x01(\x0b\x32 .acervo.rag.v1.SearchExplanation\x12\x17\n\x0fnext_page_token\x18\x06 \x01(\t\x12$\n\x06\x66\x61\x63\x65ts\x18\x07 \x03(\x0b\x32\x14.acervo.rag.v1.Facet\"\\\n\x05\x46\x61\x63\x65t\x12(\n\x05\x66ield\x18\x01 \x01(\x0e\x32\x19.acervo.rag.v1.FacetField\x12)\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x19.acervo.rag.v1.FacetCount\".\n\nFacetCount\x12\r\n\x05value\x18\x01 \x01(\t\x12\x11\n\tdocuments\x18\x02 \x01(\x05\"\xbf\x02\n\tSearchHit\x12\x10\n\x08\x64ocument\x18\x01 \x01(\t\x12\x14\n\x0c\x64ocument_key\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12)\n\x08\x63itation\x18\x04 \x01(\x0b\x32\x17.acervo.rag.v1.Citation\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\r\n\x05score\x18\x06 \x01(\x01\x12\x10\n\x08headings\x18\x07 \x03(\t\x12,\n\nhighlights\x18\x08 \x03(\x0b\x32\x18.acervo.rag.v1.Highlight\x12\x32\n\x0b\x65xplanation\x18\t \x01(\x0b\x32\x1d.acervo.rag.v1.HitExplanation\x12\x11\n\trelevance\x18\n \x01(\x01\x12(\n\x06others\x18\x0b \x03(\x0b\x32\x18.acervo.rag.v1.SearchHit\"\'\n\tHighlight\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\"q\n\x08\x43itation\x12\x18\n\x10\x64ocument_version\x18\x01 \x01(\x05\x12\x12\n\npage_first\x18\x02 \x01(\x05\x12\x11\n\tpage_last\x18\x03 \x01(\x05\x12\x12\n\nchar_start\x18\x04 \x01(\x03\x12\x10\n\x08\x63har_end\x18\x05 \x01(\x03*q\n\nSearchMode\x12\x1b\n\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12SEARCH_MODE_HYBRID\x10\x01\x12\x17\n\x13SEARCH_MODE_LEXICAL\x10\x02\x12\x15\n\x11SEARCH_MODE_DENSE\x10\x03*\xb6\x01\n\x0b\x44\x65gradation\x12\x1b\n\x17\x44\x45GRADATION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44\x45GRADATION_NO_DENSE\x10\x01\x12\x1a\n\x16\x44\x45GRADATION_NO_LEXICAL\x10\x02\x12\x19\n\x15\x44\x45GRADATION_NO_PHRASE\x10\x03\x12\x1e\n\x1a\x44\x45GRADATION_RERANK_PARTIAL\x10\x04\x12\x19\n\x15\x44\x45GRADATION_NO_RERANK\x10\x05*?\n\x06Rerank\x12\x16\n\x12RERANK_UNSPECIFIED\x10\x00\x12\r\n\tRERANK_ON\x10\x01\x12\x0e\n\nRERANK_OFF\x10\x02*:\n\x07GroupBy\x12\x18\n\x14GROUP_BY_UNSPECIFIED\x10\x00\x12\x15\n\x11GROUP_BY_DOCUMENT\x10\x01*t\n\nFacetField\x12\x1b\n\x17\x46\x41\x43\x45T_FIELD_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46\x41\x43\x45T_FIELD_MEDIA_TYPE\x10\x01\x12\x18\n\x14\x46\x41\x43\x45T_FIELD_LANGUAGE\x10\x02\x12\x13\n\x0f\x46\x41\x43\x45T_FIELD_TAG\x10\x03\x32\x86\x01\n\rSearchService\x12u\n\x06Search\x12\x1c.acervo.rag.v1.SearchRequest\x1a\x1d.acervo.rag.v1.SearchResponse\".\x90\x02\x01\x82\xd3\xe4\x93\x02%\x12\x0e/api/v1/searchZ\x13\"\x0e/api/v1/search:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +37,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'acervo.rag.v1.search_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SEARCHREQUEST'].fields_by_name['query']._loaded_options = None
-  _globals['_SEARCHREQUEST'].fields_by_name['query']._serialized_options = b'\272H\007r\005\020\001(\200@'
+  _globals['_SEARCHREQUEST'].fields_by_name['query']._serialized_options = b'\272H\005r\003(\200@'
   _globals['_SEARCHREQUEST'].fields_by_name['collection']._loaded_options = None
   _globals['_SEARCHREQUEST'].fields_by_name['collection']._serialized_options = b'\272H1r/2-^((collections/)?[a-z0-9][a-z0-9._-]{0,62})?$'
   _globals['_SEARCHREQUEST'].fields_by_name['limit']._loaded_options = None
@@ -45,22 +46,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHREQUEST'].fields_by_name['mode']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_SEARCHREQUEST'].fields_by_name['min_sequence']._loaded_options = None
   _globals['_SEARCHREQUEST'].fields_by_name['min_sequence']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_SEARCHREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['filter']._serialized_options = b'\272H\005r\003(\200@'
+  _globals['_SEARCHREQUEST'].fields_by_name['min_relevance']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['min_relevance']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_SEARCHREQUEST'].fields_by_name['group_by']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['group_by']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_SEARCHREQUEST'].fields_by_name['group_size']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['group_size']._serialized_options = b'\272H\006\032\004\030\024(\000'
+  _globals['_SEARCHREQUEST'].fields_by_name['diversity']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['diversity']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_SEARCHREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_SEARCHREQUEST'].fields_by_name['facets']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['facets']._serialized_options = b'\272H\020\222\001\r\020\n\030\001\"\007\202\001\004\020\001 \000'
+  _globals['_SEARCHREQUEST'].fields_by_name['rerank']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['rerank']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_SEARCHREQUEST'].fields_by_name['vector']._loaded_options = None
+  _globals['_SEARCHREQUEST'].fields_by_name['vector']._serialized_options = b'\272H\006\222\001\003\020\200 '
   _globals['_SEARCHSERVICE'].methods_by_name['Search']._loaded_options = None
   _globals['_SEARCHSERVICE'].methods_by_name['Search']._serialized_options = b'\220\002\001\202\323\344\223\002%\022\016/api/v1/searchZ\023\"\016/api/v1/search:\001*'
-  _globals['_SEARCHMODE']._serialized_start=1086
-  _globals['_SEARCHMODE']._serialized_end=1199
-  _globals['_DEGRADATION']._serialized_start=1201
-  _globals['_DEGRADATION']._serialized_end=1324
-  _globals['_SEARCHREQUEST']._serialized_start=181
-  _globals['_SEARCHREQUEST']._serialized_end=442
-  _globals['_SEARCHRESPONSE']._serialized_start=445
-  _globals['_SEARCHRESPONSE']._serialized_end=667
-  _globals['_SEARCHHIT']._serialized_start=670
-  _globals['_SEARCHHIT']._serialized_end=928
-  _globals['_HIGHLIGHT']._serialized_start=930
-  _globals['_HIGHLIGHT']._serialized_end=969
-  _globals['_CITATION']._serialized_start=971
-  _globals['_CITATION']._serialized_end=1084
-  _globals['_SEARCHSERVICE']._serialized_start=1327
-  _globals['_SEARCHSERVICE']._serialized_end=1461
+  _globals['_SEARCHMODE']._serialized_start=1799
+  _globals['_SEARCHMODE']._serialized_end=1912
+  _globals['_DEGRADATION']._serialized_start=1915
+  _globals['_DEGRADATION']._serialized_end=2097
+  _globals['_RERANK']._serialized_start=2099
+  _globals['_RERANK']._serialized_end=2162
+  _globals['_GROUPBY']._serialized_start=2164
+  _globals['_GROUPBY']._serialized_end=2222
+  _globals['_FACETFIELD']._serialized_start=2224
+  _globals['_FACETFIELD']._serialized_end=2340
+  _globals['_SEARCHREQUEST']._serialized_start=209
+  _globals['_SEARCHREQUEST']._serialized_end=889
+  _globals['_SEARCHRESPONSE']._serialized_start=892
+  _globals['_SEARCHRESPONSE']._serialized_end=1177
+  _globals['_FACET']._serialized_start=1179
+  _globals['_FACET']._serialized_end=1271
+  _globals['_FACETCOUNT']._serialized_start=1273
+  _globals['_FACETCOUNT']._serialized_end=1319
+  _globals['_SEARCHHIT']._serialized_start=1322
+  _globals['_SEARCHHIT']._serialized_end=1641
+  _globals['_HIGHLIGHT']._serialized_start=1643
+  _globals['_HIGHLIGHT']._serialized_end=1682
+  _globals['_CITATION']._serialized_start=1684
+  _globals['_CITATION']._serialized_end=1797
+  _globals['_SEARCHSERVICE']._serialized_start=2343
+  _globals['_SEARCHSERVICE']._serialized_end=2477
 # @@protoc_insertion_point(module_scope)

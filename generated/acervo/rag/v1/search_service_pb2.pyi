@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from acervo.rag.v1 import filter_pb2 as _filter_pb2
 from acervo.rag.v1 import search_explain_pb2 as _search_explain_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -63,6 +64,12 @@ class _DegradationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Degradati
     """The word index could not be asked: meaning only."""
     DEGRADATION_NO_PHRASE: _Degradation.ValueType  # 3
     """No passage has the quoted phrases: their words were looked for wherever they stand."""
+    DEGRADATION_RERANK_PARTIAL: _Degradation.ValueType  # 4
+    """The time was over before every candidate was reranked: those that were not stand behind the others, as they were
+    found.
+    """
+    DEGRADATION_NO_RERANK: _Degradation.ValueType  # 5
+    """Nothing could be reranked: hits stand as they were found."""
 
 class Degradation(_Degradation, metaclass=_DegradationEnumTypeWrapper):
     """A part of the answer that had to be left out. New values may be added."""
@@ -75,7 +82,85 @@ DEGRADATION_NO_LEXICAL: Degradation.ValueType  # 2
 """The word index could not be asked: meaning only."""
 DEGRADATION_NO_PHRASE: Degradation.ValueType  # 3
 """No passage has the quoted phrases: their words were looked for wherever they stand."""
+DEGRADATION_RERANK_PARTIAL: Degradation.ValueType  # 4
+"""The time was over before every candidate was reranked: those that were not stand behind the others, as they were
+found.
+"""
+DEGRADATION_NO_RERANK: Degradation.ValueType  # 5
+"""Nothing could be reranked: hits stand as they were found."""
 Global___Degradation: _TypeAlias = Degradation  # noqa: Y015
+
+class _Rerank:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RerankEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rerank.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RERANK_UNSPECIFIED: _Rerank.ValueType  # 0
+    """ON where the server has a reranker, else OFF."""
+    RERANK_ON: _Rerank.ValueType  # 1
+    """Always; a server without a reranker refuses."""
+    RERANK_OFF: _Rerank.ValueType  # 2
+    """Never."""
+
+class Rerank(_Rerank, metaclass=_RerankEnumTypeWrapper):
+    """Whether a cross-encoder reads the best candidates together with the query and puts them in a better order."""
+
+RERANK_UNSPECIFIED: Rerank.ValueType  # 0
+"""ON where the server has a reranker, else OFF."""
+RERANK_ON: Rerank.ValueType  # 1
+"""Always; a server without a reranker refuses."""
+RERANK_OFF: Rerank.ValueType  # 2
+"""Never."""
+Global___Rerank: _TypeAlias = Rerank  # noqa: Y015
+
+class _GroupBy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GroupByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GroupBy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GROUP_BY_UNSPECIFIED: _GroupBy.ValueType  # 0
+    """Each passage is a hit."""
+    GROUP_BY_DOCUMENT: _GroupBy.ValueType  # 1
+    """Each document is one hit: its best passage, with the next best ones as `others`."""
+
+class GroupBy(_GroupBy, metaclass=_GroupByEnumTypeWrapper):
+    """How hits are put together."""
+
+GROUP_BY_UNSPECIFIED: GroupBy.ValueType  # 0
+"""Each passage is a hit."""
+GROUP_BY_DOCUMENT: GroupBy.ValueType  # 1
+"""Each document is one hit: its best passage, with the next best ones as `others`."""
+Global___GroupBy: _TypeAlias = GroupBy  # noqa: Y015
+
+class _FacetField:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FacetFieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FacetField.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FACET_FIELD_UNSPECIFIED: _FacetField.ValueType  # 0
+    """Never sent by the server."""
+    FACET_FIELD_MEDIA_TYPE: _FacetField.ValueType  # 1
+    """The media type."""
+    FACET_FIELD_LANGUAGE: _FacetField.ValueType  # 2
+    """The language."""
+    FACET_FIELD_TAG: _FacetField.ValueType  # 3
+    """Each of the tags."""
+
+class FacetField(_FacetField, metaclass=_FacetFieldEnumTypeWrapper):
+    """What the documents of an answer can be counted by. New values may be added."""
+
+FACET_FIELD_UNSPECIFIED: FacetField.ValueType  # 0
+"""Never sent by the server."""
+FACET_FIELD_MEDIA_TYPE: FacetField.ValueType  # 1
+"""The media type."""
+FACET_FIELD_LANGUAGE: FacetField.ValueType  # 2
+"""The language."""
+FACET_FIELD_TAG: FacetField.ValueType  # 3
+"""Each of the tags."""
+Global___FacetField: _TypeAlias = FacetField  # noqa: Y015
 
 @_typing.final
 class SearchRequest(_message.Message):
@@ -90,17 +175,28 @@ class SearchRequest(_message.Message):
     MIN_SEQUENCE_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
     HIGHLIGHT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    MIN_RELEVANCE_FIELD_NUMBER: _builtins.int
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    GROUP_SIZE_FIELD_NUMBER: _builtins.int
+    DIVERSITY_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FACETS_FIELD_NUMBER: _builtins.int
+    RERANK_FIELD_NUMBER: _builtins.int
+    VECTOR_FIELD_NUMBER: _builtins.int
     query: _builtins.str
     """The query in any language, at most 8,192 bytes. Any text is valid.
 
     By words, `"a phrase"` must be there as it stands but for case and accents, `-word` and `-"a phrase"` must not be
     there, and `licita*` is any word that begins so. Numbers and references (`art. 5º`, `Lei 13.709/2018`) are looked
-    for as a whole, too. By meaning, what is excluded is left out of the query and the rest is text.
+    for as a whole, too. By meaning, what is excluded is left out of the query and the rest is text. Empty only where a
+    vector is given.
     """
     collection: _builtins.str
     """The collection, `collections/{collection}` or the bare id. Empty: `collections/default`."""
     limit: _builtins.int
-    """How many hits at the most; 0 means 10."""
+    """How many hits at the most; 0 means 10. Pages can be turned up to the 1,000th hit."""
     mode: Global___SearchMode.ValueType
     """How passages are found."""
     min_sequence: _builtins.int
@@ -109,6 +205,36 @@ class SearchRequest(_message.Message):
     """Tell how the scores came about."""
     highlight: _builtins.bool
     """Tell where words of the query stand in the passages."""
+    filter: _builtins.str
+    """Only passages that this filter means, such as `media_type = "application/pdf" AND metadata.year >= 2020`:
+    the syntax is that of AIP-160. Empty: all.
+    """
+    min_relevance: _builtins.float
+    """Only hits with at least this relevance, 0 to 1."""
+    group_by: Global___GroupBy.ValueType
+    """How hits are put together."""
+    group_size: _builtins.int
+    """How many passages of a document are told, the best included; 0 means 3. Looked at where hits are grouped."""
+    diversity: _builtins.float
+    """How much variety counts against relevance, 0 (not at all) to 1: a passage much like one above it comes later (maximal
+    marginal relevance).
+    """
+    page_token: _builtins.str
+    """The `next_page_token` of the page before, with all else the same but the limit; empty for the first page."""
+    rerank: Global___Rerank.ValueType
+    """Whether the best candidates are reranked."""
+    @_builtins.property
+    def where(self) -> _filter_pb2.Filter:
+        """Only passages that this filter means. Where both are given, both must hold."""
+
+    @_builtins.property
+    def facets(self) -> _containers.RepeatedScalarFieldContainer[Global___FacetField.ValueType]:
+        """Count the documents of the answer, of all its pages, by these."""
+
+    @_builtins.property
+    def vector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The query as a vector of the model that the server uses, instead of embedding its text. Scaled to unit length."""
+
     def __init__(
         self,
         *,
@@ -119,10 +245,20 @@ class SearchRequest(_message.Message):
         min_sequence: _builtins.int = ...,
         explain: _builtins.bool = ...,
         highlight: _builtins.bool = ...,
+        filter: _builtins.str = ...,
+        where: _filter_pb2.Filter | None = ...,
+        min_relevance: _builtins.float = ...,
+        group_by: Global___GroupBy.ValueType = ...,
+        group_size: _builtins.int = ...,
+        diversity: _builtins.float = ...,
+        page_token: _builtins.str = ...,
+        facets: _abc.Iterable[Global___FacetField.ValueType] | None = ...,
+        rerank: Global___Rerank.ValueType = ...,
+        vector: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["where", b"where"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "explain", b"explain", "highlight", b"highlight", "limit", b"limit", "min_sequence", b"min_sequence", "mode", b"mode", "query", b"query"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "diversity", b"diversity", "explain", b"explain", "facets", b"facets", "filter", b"filter", "group_by", b"group_by", "group_size", b"group_size", "highlight", b"highlight", "limit", b"limit", "min_relevance", b"min_relevance", "min_sequence", b"min_sequence", "mode", b"mode", "page_token", b"page_token", "query", b"query", "rerank", b"rerank", "vector", b"vector", "where", b"where"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -139,8 +275,14 @@ class SearchResponse(_message.Message):
     DEGRADED_FIELD_NUMBER: _builtins.int
     TOOK_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FACETS_FIELD_NUMBER: _builtins.int
     index_sequence: _builtins.int
     """The sequence that the index had reached."""
+    next_page_token: _builtins.str
+    """Where the next page begins; empty on the last. The pages of one search fit together as long as the server remembers
+    it; then, or where the index has moved on, the next page is cut from the order of that moment.
+    """
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchHit]:
         """The passages, best first."""
@@ -157,6 +299,10 @@ class SearchResponse(_message.Message):
     def explanation(self) -> _search_explain_pb2.SearchExplanation:
         """How the scores came about. Set where it was asked for."""
 
+    @_builtins.property
+    def facets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Facet]:
+        """The documents counted, in the order in which it was asked for."""
+
     def __init__(
         self,
         *,
@@ -165,14 +311,70 @@ class SearchResponse(_message.Message):
         degraded: _abc.Iterable[Global___Degradation.ValueType] | None = ...,
         took: _duration_pb2.Duration | None = ...,
         explanation: _search_explain_pb2.SearchExplanation | None = ...,
+        next_page_token: _builtins.str = ...,
+        facets: _abc.Iterable[Global___Facet] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "took", b"took"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "explanation", b"explanation", "hits", b"hits", "index_sequence", b"index_sequence", "took", b"took"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "explanation", b"explanation", "facets", b"facets", "hits", b"hits", "index_sequence", b"index_sequence", "next_page_token", b"next_page_token", "took", b"took"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SearchResponse: _TypeAlias = SearchResponse  # noqa: Y015
+
+@_typing.final
+class Facet(_message.Message):
+    """Documents that have at least one passage among the best 1,000, counted by a field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    field: Global___FacetField.ValueType
+    """The field."""
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
+        """The values with the most documents, the most first, at most 100. Documents without a value are not counted."""
+
+    def __init__(
+        self,
+        *,
+        field: Global___FacetField.ValueType = ...,
+        counts: _abc.Iterable[Global___FacetCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Facet: _TypeAlias = Facet  # noqa: Y015
+
+@_typing.final
+class FacetCount(_message.Message):
+    """How many documents have a value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    value: _builtins.str
+    """The value."""
+    documents: _builtins.int
+    """How many documents have it."""
+    def __init__(
+        self,
+        *,
+        value: _builtins.str = ...,
+        documents: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FacetCount: _TypeAlias = FacetCount  # noqa: Y015
 
 @_typing.final
 class SearchHit(_message.Message):
@@ -189,6 +391,8 @@ class SearchHit(_message.Message):
     HEADINGS_FIELD_NUMBER: _builtins.int
     HIGHLIGHTS_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    RELEVANCE_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
     document: _builtins.str
     """The document, `collections/{collection}/documents/{document}`."""
     document_key: _builtins.str
@@ -198,7 +402,11 @@ class SearchHit(_message.Message):
     text: _builtins.str
     """The passage."""
     score: _builtins.float
-    """How well the passage fits; higher is better. Comparable within one answer only."""
+    """How well the passage fits; higher is better. Comparable within one answer only, and, where a part of it was
+    reranked, within that part.
+    """
+    relevance: _builtins.float
+    """An estimate of how likely the passage answers the query, 0 to 1; grows with the score. Comparable between answers."""
     @_builtins.property
     def citation(self) -> Global___Citation:
         """Where the passage stands."""
@@ -217,6 +425,10 @@ class SearchHit(_message.Message):
     def explanation(self) -> _search_explain_pb2.HitExplanation:
         """Where the score comes from. Set where it was asked for."""
 
+    @_builtins.property
+    def others(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchHit]:
+        """Further passages of the same document, best first, without `others` of their own. Empty unless hits are grouped."""
+
     def __init__(
         self,
         *,
@@ -229,10 +441,12 @@ class SearchHit(_message.Message):
         headings: _abc.Iterable[_builtins.str] | None = ...,
         highlights: _abc.Iterable[Global___Highlight] | None = ...,
         explanation: _search_explain_pb2.HitExplanation | None = ...,
+        relevance: _builtins.float = ...,
+        others: _abc.Iterable[Global___SearchHit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "explanation", b"explanation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "document", b"document", "document_key", b"document_key", "explanation", b"explanation", "file_name", b"file_name", "headings", b"headings", "highlights", b"highlights", "score", b"score", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "document", b"document", "document_key", b"document_key", "explanation", b"explanation", "file_name", b"file_name", "headings", b"headings", "highlights", b"highlights", "others", b"others", "relevance", b"relevance", "score", b"score", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

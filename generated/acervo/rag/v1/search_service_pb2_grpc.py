@@ -50,8 +50,9 @@ class SearchServiceServicer:
         """Finds the passages that fit a query best, by words and by meaning.
 
         Ingestion that goes on meanwhile is not noticed: the answer holds what is published. Any text is a valid query.
-        A collection that does not exist has no passages. Fails with INVALID_ARGUMENT (INVALID_REQUEST) and UNAVAILABLE
-        (INDEX_BEHIND, NOT_READY, RAG_SERVER_UNAVAILABLE).
+        A collection that does not exist has no passages. Fails with INVALID_ARGUMENT (INVALID_REQUEST, INVALID_FILTER,
+        INVALID_PAGE_TOKEN), FAILED_PRECONDITION (RERANKER_NOT_CONFIGURED) and UNAVAILABLE (INDEX_BEHIND, NOT_READY,
+        RAG_SERVER_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,8 +37,9 @@ class SearchServiceStub:
     """Finds the passages that fit a query best, by words and by meaning.
 
     Ingestion that goes on meanwhile is not noticed: the answer holds what is published. Any text is a valid query.
-    A collection that does not exist has no passages. Fails with INVALID_ARGUMENT (INVALID_REQUEST) and UNAVAILABLE
-    (INDEX_BEHIND, NOT_READY, RAG_SERVER_UNAVAILABLE).
+    A collection that does not exist has no passages. Fails with INVALID_ARGUMENT (INVALID_REQUEST, INVALID_FILTER,
+    INVALID_PAGE_TOKEN), FAILED_PRECONDITION (RERANKER_NOT_CONFIGURED) and UNAVAILABLE (INDEX_BEHIND, NOT_READY,
+    RAG_SERVER_UNAVAILABLE).
     """
 
 @_typing.type_check_only
@@ -50,8 +51,9 @@ class SearchServiceAsyncStub(SearchServiceStub):
     """Finds the passages that fit a query best, by words and by meaning.
 
     Ingestion that goes on meanwhile is not noticed: the answer holds what is published. Any text is a valid query.
-    A collection that does not exist has no passages. Fails with INVALID_ARGUMENT (INVALID_REQUEST) and UNAVAILABLE
-    (INDEX_BEHIND, NOT_READY, RAG_SERVER_UNAVAILABLE).
+    A collection that does not exist has no passages. Fails with INVALID_ARGUMENT (INVALID_REQUEST, INVALID_FILTER,
+    INVALID_PAGE_TOKEN), FAILED_PRECONDITION (RERANKER_NOT_CONFIGURED) and UNAVAILABLE (INDEX_BEHIND, NOT_READY,
+    RAG_SERVER_UNAVAILABLE).
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -66,8 +68,9 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         """Finds the passages that fit a query best, by words and by meaning.
 
         Ingestion that goes on meanwhile is not noticed: the answer holds what is published. Any text is a valid query.
-        A collection that does not exist has no passages. Fails with INVALID_ARGUMENT (INVALID_REQUEST) and UNAVAILABLE
-        (INDEX_BEHIND, NOT_READY, RAG_SERVER_UNAVAILABLE).
+        A collection that does not exist has no passages. Fails with INVALID_ARGUMENT (INVALID_REQUEST, INVALID_FILTER,
+        INVALID_PAGE_TOKEN), FAILED_PRECONDITION (RERANKER_NOT_CONFIGURED) and UNAVAILABLE (INDEX_BEHIND, NOT_READY,
+        RAG_SERVER_UNAVAILABLE).
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
