@@ -13,6 +13,7 @@ MAX_PORT = 65_535
 KNOWN = frozenset(
     f"{PREFIX}{name}"
     for name in (
+        "BLOBS",
         "EMBED_THREADS",
         "FAILPOINT",
         "GATEWAY_LISTEN",
@@ -25,11 +26,14 @@ KNOWN = frozenset(
         "PDF_ENGINE",
         "RAG_LISTEN",
         "RAG_SERVER",
+        "REDIS",
+        "REPLICA",
         "RERANKER",
         "REQUIRE_SANDBOX",
         "SERVER",
         "STORE",
         "TEST_DATA",
+        "VECTORS",
     )
 )
 
@@ -85,7 +89,19 @@ class Environment:
     def address(self, name: str, default: str) -> str:
         """A host and a port, `host:port`."""
         value = self.text(name, default)
-        host, colon, port = value.rpartition(":")
-        if not (host and colon and port.isdigit() and int(port) <= MAX_PORT):
+        if not _is_address(value):
             raise SettingsError(f"{PREFIX}{name} must be HOST:PORT, not {value!r}")
         return value
+
+    def addresses(self, name: str, default: str) -> tuple[str, ...]:
+        """One or several of them, with commas between; each once, in their order."""
+        given = [part.strip() for part in self.text(name, default).split(",")]
+        for value in given:
+            if not _is_address(value):
+                raise SettingsError(f"{PREFIX}{name} must be HOST:PORT, or several with commas between, not {value!r}")
+        return tuple(dict.fromkeys(given))
+
+
+def _is_address(value: str) -> bool:
+    host, colon, port = value.rpartition(":")
+    return bool(host and colon and port.isdigit() and int(port) <= MAX_PORT)

@@ -14,12 +14,17 @@ Anything else that is raised becomes INTERNAL with its text hidden.
 
 from typing import ClassVar
 
+from serving.redaction import redacted
+
 
 class Unusable(Exception):
     """The program cannot run with what it was given: an operator has to mend it. The message says what to do."""
 
     exit_status: ClassVar[int] = 78
     """EX_CONFIG of sysexits: starting again does not help."""
+
+    def __str__(self) -> str:
+        return redacted(super().__str__())
 
 
 class InUse(Unusable):

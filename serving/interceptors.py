@@ -1,5 +1,6 @@
 """Interceptors as context managers: a layer is written once and wraps all kinds of calls."""
 
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -25,24 +26,34 @@ Check = Callable[[Message], None]
 
 
 class Around(grpc.aio.ServerInterceptor):
-    """Runs every call inside a layer. The layer's end runs on success, on error and when the client cancels."""
+    """Runs every call inside a layer. The layer's end runs on success, on error and when the client cancels.
+
+    It belongs to one server, whose handlers it keeps.
+    """
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
+        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}  # by method: each is wrapped once
 
     async def intercept_service(
         self,
         continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]",
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
+        method = handler_call_details.method
+        if method in self._handlers:
+            return self._handlers[method]
         handler: Any = await continuation(handler_call_details)
         if handler is None:  # an unknown method: grpc answers UNIMPLEMENTED
             return handler
         kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
         name = "_".join(kind)
-        wrap = self._streaming if handler.response_streaming else self._single
-        wrapped = wrap(getattr(handler, name), handler_call_details.method, handler.request_streaming)
-        return handler._replace(**{name: wrapped})
+        inner = getattr(handler, name)
+        # A stream may also be a coroutine that writes to its context, as grpc's own Health.Watch.
+        wrap = self._single if inspect.iscoroutinefunction(inner) else self._streaming
+        wrapped = handler._replace(**{name: wrap(inner, method, handler.request_streaming)})
+        self._handlers[method] = wrapped
+        return wrapped
 
     def _single(self, inner: Any, method: str, request_streaming: bool) -> Any:  # noqa: FBT001 - one of four kinds
         async def behaviour(request: Any, context: Context) -> Any:

@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from serving import trace
+from serving.redaction import redacted
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 TALKATIVE = ("alembic",)
@@ -25,6 +26,7 @@ def configure(service: str, level: str = "INFO", stream: IO[str] | None = None) 
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _identity(service),
         structlog.processors.format_exc_info,
+        _without_passwords,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -47,6 +49,13 @@ def get(name: str) -> FilteringBoundLogger:
     """The logger of a module."""
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
+
+
+def _without_passwords(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = redacted(value)
+    return event
 
 
 def _identity(service: str) -> Processor:

@@ -7,6 +7,7 @@ import json
 from serving.errors import InvalidInput
 
 DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 250
 
 
 class InvalidPageToken(InvalidInput):

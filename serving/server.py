@@ -14,6 +14,8 @@ from serving.errors import InUse
 LOG = logs.get(__name__)
 DRAIN_S = 2.0  # load balancers look once a second
 GRACE_S = 15.0  # for calls under way
+# A body as large as the edge lets through, and what stands around it in its message; grpc's default is 4 MiB sharp.
+LARGEST_REQUEST_BYTES = (4 << 20) + 65_536
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it
@@ -22,8 +24,6 @@ OPTIONS = (
     # The edge lets 16 KiB of headers through; the default limit is 8 KiB and answers RESOURCE_EXHAUSTED.
     ("grpc.max_metadata_size", 32_768),
     ("grpc.absolute_max_metadata_size", 65_536),
-    # A body as large as the edge lets through, and what stands around it in its message; the default is 4 MiB sharp.
-    ("grpc.max_receive_message_length", (4 << 20) + 65_536),
     # Without these two, a thousand uploads cost hundreds of megabytes of windows.
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 65_536),
@@ -58,12 +58,18 @@ class Server:
         await self.grpc.stop(grace_s)
 
 
-def bind(address: str, interceptors: Sequence[grpc.aio.ServerInterceptor], services: Sequence[str]) -> Server:
+def bind(
+    address: str,
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
+    services: Sequence[str],
+    largest_request_bytes: int = LARGEST_REQUEST_BYTES,
+) -> Server:
     """Make a server on `address` (host:port; port 0 picks a free one) with health and reflection.
 
     Raises PortTaken.
     """
-    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+    limit = ("grpc.max_receive_message_length", largest_request_bytes)
+    server = grpc.aio.server(interceptors=interceptors, options=(*OPTIONS, limit))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

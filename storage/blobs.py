@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Protocol, Self
 
 BUFFER_BYTES = 1 << 20
 STALE_UPLOAD_S = 3_600.0
@@ -54,6 +54,14 @@ class BlobFolder:
     def free_bytes(self) -> int:
         """What the disk has left."""
         return shutil.disk_usage(self._folder).free
+
+    def draft(self) -> Path:
+        """A new name beside uploads under way, for a file that another process writes."""
+        return self._incoming / secrets.token_hex(16)
+
+    def take(self, written: Path) -> Blob:
+        """Hash a file that was written there, force it to the disk and give it its name. Raises OSError."""
+        return take(self, written)
 
     def keep(self, sha256: str) -> None:
         """Mark the bytes as wanted now, so that a sweep leaves them alone. Raises FileNotFoundError."""
@@ -108,11 +116,27 @@ class BlobFolder:
             yield
 
 
+class Shelf(Protocol):
+    """Where a written file gets its name."""
+
+    def place(self, written: Path, blob: Blob) -> None:
+        """Take the file, which lies beside its place; waits for the medium. Raises OSError."""
+
+
+def take(shelf: Shelf, written: Path) -> Blob:
+    """Give a whole file, which is new, its place. Raises OSError."""
+    with written.open("rb") as file:
+        os.fsync(file.fileno())
+        blob = Blob(hashlib.file_digest(file, "sha256").hexdigest(), file.tell())
+    shelf.place(written, blob)
+    return blob
+
+
 class BlobWriter:
     """One upload. Call `finish`, or `abort`: as an asynchronous context manager it aborts what was not finished."""
 
-    def __init__(self, folder: BlobFolder, path: Path) -> None:
-        self._folder = folder
+    def __init__(self, shelf: Shelf, path: Path) -> None:
+        self._shelf = shelf
         self._path = path
         self._file: IO[bytes] | None = None
         self._hash = hashlib.sha256()
@@ -169,7 +193,7 @@ class BlobWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         blob = Blob(self._hash.hexdigest(), self.size_bytes)
-        self._folder.place(self._path, blob)
+        self._shelf.place(self._path, blob)
         self._file = None
         return blob
 

@@ -16,7 +16,8 @@ from typing import Any, Self, TypeVar
 
 import apsw
 
-from serving.errors import Unavailable, Unusable
+from serving.errors import Unusable
+from storage.unavailable import StorageUnavailable
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], T]
@@ -25,12 +26,6 @@ MINIMUM_SQLITE = (3, 51, 3)  # older ones can corrupt a WAL that two processes w
 BUSY_TIMEOUT_MS = 10_000
 GROUP_LIMIT = 64  # works in one transaction
 READERS = 4
-
-
-class StorageUnavailable(Unavailable):
-    """The store cannot be read or written now."""
-
-    reason = "STORAGE_UNAVAILABLE"
 
 
 class OutdatedSqlite(Unusable):

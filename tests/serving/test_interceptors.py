@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 from acervo.rag.v1 import ingest_service_pb2, job_service_pb2, search_service_pb2
@@ -176,3 +177,16 @@ async def test_a_layer_ends_when_the_client_leaves_a_stream(channel: grpc.aio.Ch
         while not ended:
             await asyncio.sleep(0.01)
     assert ended == ["/acervo.rag.v1.JobService/JobStatus"]
+
+
+async def test_a_stream_that_its_handler_writes_itself_goes_through_the_layers(
+    channel: grpc.aio.Channel, ended: list[str]
+) -> None:
+    stream = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())  # type: ignore[attr-defined]  # the stubs lack it
+    async with asyncio.timeout(5):
+        answer = await stream.read()
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        stream.cancel()
+        while not ended:
+            await asyncio.sleep(0.01)
+    assert ended == ["/grpc.health.v1.Health/Watch"]

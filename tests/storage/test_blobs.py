@@ -177,3 +177,12 @@ async def test_a_blob_wanted_meanwhile_is_not_swept(folder: BlobFolder) -> None:
 
     assert folder.sweep(wanted, 3_600) == 0
     assert asked == [SHA256]
+
+
+async def test_a_file_that_another_process_wrote_becomes_a_blob(folder: BlobFolder) -> None:
+    draft = folder.draft()
+    draft.write_bytes(CONTENT)
+    assert folder.incoming() == [draft]
+    assert folder.take(draft) == Blob(SHA256, len(CONTENT))
+    assert folder.path(SHA256).read_bytes() == CONTENT
+    assert folder.incoming() == []

@@ -6,7 +6,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from storage.migrations import NewerDatabase, migrate, revisions, upgrade
+from storage.migrations import migrate, upgrade
+from storage.revisions import NewerDatabase, revisions
 
 FIRST = """
 import sqlalchemy as sa

@@ -6,7 +6,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from storage.sqlite import GROUP_LIMIT, Database, StorageUnavailable, connect
+from storage.sqlite import GROUP_LIMIT, Database, connect
+from storage.unavailable import StorageUnavailable
 from tests.fakes.faulty_disk import FaultyDisk, faulty_disk
 
 
