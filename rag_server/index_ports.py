@@ -1,6 +1,6 @@
 """What can be searched, and how it is kept in step with the store: ports beside those of ports.py."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -10,16 +10,24 @@ from numpy.typing import NDArray
 
 from rag_server.domain.document import DocumentChunks
 from rag_server.domain.explanation import TermScores
+from rag_server.domain.filter import Filter
 from rag_server.domain.ranking import Scored
-from rag_server.domain.search import Mark
+from rag_server.domain.search import FacetField, Mark
+from rag_server.domain.segment import VectorHolding
+from rag_server.domain.version_set import VersionSet
 from rag_server.domain.wording import Wording
 
 
 class VectorIndex(Protocol):
     """One state of the vectors of all collections. It never changes; any thread may read it."""
 
-    def search(self, collection: str, vector: NDArray[np.float32], limit: int) -> Scored:
-        """The chunks nearest to a unit vector (d,) with their cosines. Chunks with a zero vector are never found."""
+    def search(
+        self, collection: str, vectors: NDArray[np.float32], limit: int, within: VersionSet | None = None
+    ) -> list[Scored]:
+        """For each of some unit vectors (q, d) the nearest chunks of these versions, with their cosines.
+
+        None stands for all versions. Chunks with a zero vector are never found.
+        """
 
     def scores_of(
         self, collection: str, vector: NDArray[np.float32], chunk_ids: NDArray[np.int64]
@@ -29,6 +37,18 @@ class VectorIndex(Protocol):
     def vectors_of(self, collection: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """(n, d); NaN for one that is not there."""
 
+    def versions_of(self, collection: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) the version that each chunk is of; 0 for one that is not there."""
+
+    def row_count(self, collection: str) -> int:
+        """How many chunks of the collection there are."""
+
+    def holdings(self) -> Mapping[str, VectorHolding]:
+        """What there is of each collection that has any."""
+
+    def tolerance_of(self, collection: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(n,) how far each vector may lie from that of the store: 0 for one that is kept as it is, or is not there."""
+
     def chunk_ids(self) -> NDArray[np.int64]:
         """All chunks, of all collections, ascending."""
 
@@ -36,8 +56,11 @@ class VectorIndex(Protocol):
 class LexicalIndex(Protocol):
     """One state of the words of all collections. It never changes; any thread may read it."""
 
-    def search(self, collection: str, wording: Wording, limit: int) -> Scored:
-        """The chunks that have words of it and meet its conditions, by BM25. Any text makes a valid wording."""
+    def search(self, collection: str, wording: Wording, limit: int, within: VersionSet | None = None) -> Scored:
+        """The chunks of these versions that have words of it and meet its conditions, by BM25.
+
+        None stands for all versions. Any text makes a valid wording.
+        """
 
     def scores_of(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """The BM25 score of each of the chunks, whatever the conditions; 0 for one without the words, or not there."""
@@ -58,13 +81,30 @@ class LexicalIndex(Protocol):
         """All chunks, of all collections, ascending."""
 
 
+class DocumentIndex(Protocol):
+    """One state of what filters ask of documents. It never changes; any thread may read it."""
+
+    def meant(self, collection: str, wanted: Filter) -> VersionSet:
+        """The current versions of the collection that the filter means.
+
+        Where the filter looks at pages: all versions that may have passages that it means.
+        """
+
+    def counts(self, collection: str, field: FacetField, version_ids: NDArray[np.int64]) -> list[tuple[str, int]]:
+        """How many of these versions (distinct) have each value, the most first, of equal counts by value."""
+
+    def version_ids(self) -> NDArray[np.int64]:
+        """All current versions, of all collections, ascending."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexState:
-    """Both indexes after the same change."""
+    """All indexes after the same change."""
 
     sequence: int
     vectors: VectorIndex
     words: LexicalIndex
+    documents: DocumentIndex
 
 
 class Indexes(Protocol):
@@ -81,7 +121,28 @@ class Indexes(Protocol):
         """Whether the state has reached the sequence when the time is over; returns as soon as it has."""
 
 
+class Replicas(Protocol):
+    """The other servers of the holding, as far as they are heard of. None of it waits for a network."""
+
+    def tell(self, applied: int) -> None:
+        """Let the others know that this server serves, and has applied every change up to this one."""
+
+    def least(self, own: int) -> int:
+        """What all have applied where this server has `own`. Who is gone, or does not get on, is not counted."""
+
+    async def moved(self, timeout_s: float) -> None:
+        """Return when one of them has told something, or the time is over."""
+
+
+NAMED_BY_HASH = ".hashed"
+"""How the name of a file in a snapshot ends that stands there under the SHA-256 of its bytes, which was verified."""
+
+
 StateT_co = TypeVar("StateT_co", covariant=True)
+
+
+class NothingApplied(Exception):
+    """What a view stands on does not answer: nobody sees a change yet, and applying it again is all that is needed."""
 
 
 class View(Protocol[StateT_co]):
@@ -93,7 +154,8 @@ class View(Protocol[StateT_co]):
     def apply(self, documents: Sequence[DocumentChunks]) -> None:
         """Take in what became of these documents, in order. Doing it again changes nothing.
 
-        What it raises leaves the view unusable until `clear` or `restore`. :raises ValueError: a vector is not finite.
+        What it raises leaves the view unusable until `clear` or `restore`, but for NothingApplied, which is raised by
+        vectors only. :raises ValueError: a vector is not finite.
         """
 
     def state(self) -> StateT_co:
@@ -111,3 +173,18 @@ class View(Protocol[StateT_co]):
 
     def close(self) -> None:
         """Let go of files and threads."""
+
+
+class SegmentUnusable(Exception):
+    """The file of a segment is missing or not what it should be."""
+
+
+class VectorView(View[VectorIndex], Protocol):
+    """The view of the vectors, which may take over compressed segments."""
+
+    def adopt(self, collection: str, sha256: str, path: Path) -> None:
+        """Take over those rows of a segment that are alive here, from where they are now.
+
+        The file is verified, mapped, and must never change. Doing it again changes nothing.
+        :raises SegmentUnusable: nothing has changed.
+        """

@@ -1,10 +1,32 @@
-"""What models can do beside embedding: ports beside those of ports.py."""
+"""What models can do: ports beside those of ports.py. They compute, so a caller runs them in a thread."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Tokenizer(Protocol):
+    """The tokens of one model."""
+
+    max_tokens: int
+
+    def offsets(self, text: str) -> NDArray[np.int32]:
+        """Code point ranges of the tokens, ascending, (n, 2)."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors with one model; safe to call from several threads."""
+
+    fingerprint: str
+    dimensions: int
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, d), unit length; a zero row where a text has no known token."""
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """(d,), unit length; zero where the text has no known token."""
 
 
 class Reranker(Protocol):

@@ -23,9 +23,11 @@ from rag_server.domain.document import (
 )
 from rag_server.domain.extraction import Extraction, ExtractionLimits, SourceHints
 from rag_server.domain.failure import Failure
+from rag_server.domain.filter import Attributes
 from rag_server.domain.health import WorkerState
 from rag_server.domain.invariant import Invariant
 from rag_server.domain.job import Claim, Job, JobCount, JobState, Order, Progress
+from rag_server.domain.segment import StoredSegment
 from serving.errors import Unusable
 from storage.blobs import Blob
 
@@ -111,8 +113,11 @@ class Slot(Protocol):
     async def defer(self, claim: Claim, failure: Failure, next_attempt_time: float, now: float) -> None:
         """A passing fault: QUEUED until then, or DEAD where the attempts are used up. What was staged is kept."""
 
-    async def release(self, claim: Claim, now: float) -> None:
-        """The worker is shutting down: QUEUED at once, the attempt not counted. What was staged is kept."""
+    async def release(self, claim: Claim, now: float, next_attempt_time: float | None = None) -> None:
+        """The worker ends or gives way: QUEUED, at once or from then on, the attempt not counted, nothing dropped."""
+
+    async def documents_wait(self, now: float) -> bool:
+        """Whether a job is due that is about documents; raises no LeaseLost."""
 
 
 class Staging(Protocol):
@@ -180,8 +185,17 @@ class ChangeLog(Protocol):
     def chunks_of(self, version_id: int) -> list[IndexedChunk]:
         """The chunks of a version by ordinal; empty where it is no longer current (a later change says so)."""
 
+    def attributes_of(self, version_ids: Sequence[int]) -> dict[int, Attributes]:
+        """What filters can tell of these versions, by id; one that is no longer current is missing. At most 1,000."""
+
+    def segment(self, segment_id: int) -> StoredSegment | None:
+        """The segment; None where it is out of use by now (a later change, or none is needed, says more)."""
+
     def current_chunk_ids(self) -> NDArray[np.int64]:
         """Ids of all chunks that may be found, ascending."""
+
+    def current_version_ids(self) -> NDArray[np.int64]:
+        """Ids of all versions that may be found, ascending."""
 
     def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
         """Those of the chunks that may be shown now, by id. A stale id is simply missing."""
@@ -238,19 +252,28 @@ class BlobUpload(Protocol):
 
 
 class Blobs(Protocol):
-    """Files by content, shared with the gateway."""
+    """Files by content, shared with the gateway. All but `begin` and `free_bytes` may wait for a network."""
 
     def begin(self) -> BlobUpload:
         """Start an upload."""
 
     def path(self, sha256: str) -> Path:
-        """Where the bytes with this hash are, or would be."""
+        """A file of this machine with the bytes of this hash; there is none at the path where there are no bytes.
+
+        It may be gone once another one is asked for. :raises OSError:
+        """
 
     def has(self, blob: Blob) -> bool:
         """Whether the bytes are there, with that size."""
 
     def free_bytes(self) -> int:
         """What the disk has left."""
+
+    def draft(self) -> Path:
+        """A new name beside uploads under way, for a file that another process writes."""
+
+    def take(self, written: Path) -> Blob:
+        """Hash a file that was written there, force it to the disk and give it its name; waits. :raises OSError:"""
 
     def sweep(self, wanted: Callable[[str], bool], older_than_s: float) -> int:
         """Remove files that nobody wants and that were not touched for so long; returns how many."""
@@ -269,25 +292,3 @@ class Extractor(Protocol):
 
     async def close(self) -> None:
         """End the process."""
-
-
-class Tokenizer(Protocol):
-    """The tokens of one model."""
-
-    max_tokens: int
-
-    def offsets(self, text: str) -> NDArray[np.int32]:
-        """Code point ranges of the tokens, ascending, (n, 2)."""
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors with one model; safe to call from several threads."""
-
-    fingerprint: str
-    dimensions: int
-
-    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, d), unit length; a zero row where a text has no known token."""
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        """(d,), unit length; zero where the text has no known token."""

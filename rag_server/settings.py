@@ -1,25 +1,31 @@
 """The settings of the rag_server's programs, read from ACERVO_* variables and checked as a whole."""
 
 import re
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from serving.environment import Environment, SettingsError
 from serving.logs import LEVELS
-from storage.profile import Embedded, read_profile
+from storage.near import near_folder, read_replica
+from storage.profile import Embedded, Profile, read_profile
 
 # As Tesseract names them: three letters, a script or a variant after an underscore.
 _LANGUAGES = re.compile(r"[a-zA-Z]{3,}(?:_[a-zA-Z]+)*(?:\+[a-zA-Z]{3,}(?:_[a-zA-Z]+)*)*")
 PDF_ENGINES = ("pymupdf", "pdfium")
+VECTORS = ("faiss", "pgvector")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an operator can choose. deploy/env.example says when to."""
 
-    storage: Embedded
+    storage: Profile
+    near: Path  # a folder of this replica for what can be lost
+    replica: str  # which one of this machine
     listen: str  # host:port
+    vectors: str  # one of VECTORS: searched in memory, or inside PostgreSQL
     model: str  # "bundled", a folder, or the name of a pulled model
     models_folder: Path
     reranker: str  # empty for none, a folder, or the name of a pulled cross-encoder
@@ -31,15 +37,30 @@ class Settings:
     min_free_bytes: int | None  # uploads are refused below; None: 1 GiB, or 5 % of a smaller disk
     log_level: str
 
+    @property
+    def folder(self) -> Path:
+        """What this machine has for itself: indexes, and the locks of slots."""
+        return self.storage.folder if isinstance(self.storage, Embedded) else self.near
+
+    @property
+    def slot(self) -> str:
+        """The name of this replica's slot; a worker takes back at once what was under way in its own."""
+        own = f"slot-{self.replica}"
+        return own if isinstance(self.storage, Embedded) else f"{socket.gethostname()}-{own}"
+
 
 def read(variables: Mapping[str, str], cores: int) -> Settings:
     """Raises SettingsError with one sentence for the first setting that cannot be used."""
     environment = Environment(variables)
     environment.refuse_unknown()
-    storage = read_profile(environment.text("STORE", "data"))
+    store = environment.text("STORE", "data")
+    storage = read_profile(store, environment.text("REDIS", ""), environment.text("BLOBS", ""))
     return Settings(
         storage=storage,
+        near=near_folder(variables, store),
+        replica=read_replica(variables, store),
         listen=environment.address("RAG_LISTEN", "127.0.0.1:50051"),
+        vectors=_vectors(environment, storage),
         model=environment.text("MODEL", "bundled"),
         models_folder=models_folder(variables),
         reranker=environment.text("RERANKER", ""),
@@ -51,6 +72,13 @@ def read(variables: Mapping[str, str], cores: int) -> Settings:
         min_free_bytes=environment.optional_integer("MIN_FREE_BYTES", 0, 1 << 50),
         log_level=environment.choice("LOG_LEVEL", "INFO", LEVELS),
     )
+
+
+def _vectors(environment: Environment, storage: Profile) -> str:
+    vectors = environment.choice("VECTORS", "faiss", VECTORS)
+    if vectors == "pgvector" and isinstance(storage, Embedded):
+        raise SettingsError("ACERVO_VECTORS=pgvector searches inside PostgreSQL: ACERVO_STORE must be its address")
+    return vectors
 
 
 def _languages(given: str) -> str:

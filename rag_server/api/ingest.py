@@ -87,7 +87,10 @@ async def _end(requests: AsyncIterator[pb.IngestRequest]) -> pb.IngestEnd:
 
 
 def _checked(header: pb.IngestHeader) -> pb.IngestHeader:
-    if not (header.document_key or header.file_name):
+    if header.kind == job_pb2.JOB_KIND_TEXTS:
+        if not header.HasField("blob"):
+            raise InvalidInput("Texts come by reference to a blob.", field="header.blob")
+    elif not (header.document_key or header.file_name):
         raise InvalidInput("A document needs a document_key or a file_name.", field="header.file_name")
     return header
 

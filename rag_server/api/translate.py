@@ -19,12 +19,14 @@ from rag_server.domain.document import DEFAULT_COLLECTION, Collection, Document
 from rag_server.domain.failure import Failure
 from rag_server.domain.health import Part
 from rag_server.domain.invariant import Invariant
-from rag_server.domain.job import DEFAULT_PRIORITY, FOUND, Job, JobCount, Order, Progress
+from rag_server.domain.job import DEFAULT_PRIORITY, FOUND, DocumentCounts, Job, JobCount, JobKind, Order, Progress
+from rag_server.domain.segment import VectorHolding
 from serving import trace
 from serving.status import DOMAIN
 
 ABORTED = 10  # google.rpc.Code: the job was ended by the system
 FAILED_PRECONDITION = 9
+SEVERAL = frozenset({JobKind.TEXTS, JobKind.DELETE})  # kinds of jobs about several documents
 DEAD_REASONS = frozenset({"INTERNAL", "WORKER_CRASHED", "BLOB_MISSING"})
 
 
@@ -72,6 +74,7 @@ def order(header: ingest_service_pb2.IngestHeader, new_job_id: str, sha256: str,
         request_id=header.request_id,
         traceparent=origin.traceparent,
         origin_request_id=origin.request_id,
+        kind=JobKind.TEXTS if header.kind == job_pb2.JOB_KIND_TEXTS else JobKind.INGEST,
     )
 
 
@@ -81,13 +84,13 @@ def job(value: Job) -> job_pb2.Job:
     found = value.state in FOUND
     message = job_pb2.Job(
         name=f"jobs/{asked.job_id}",
-        kind=job_pb2.JobKind.Value(f"JOB_KIND_{value.kind}"),
+        kind=job_pb2.JobKind.Value(f"JOB_KIND_{asked.kind}"),
         state=job_pb2.JobState.Value(f"JOB_STATE_{value.state}"),
         revision=value.revision,
         progress=_progress(value.progress, value.queue_position),
         collection=collection_name(asked.collection),
         document_key=asked.document_key,
-        document=document_name(asked.collection, value.document_id) if found else "",
+        document=document_name(asked.collection, value.document_id) if value.document_id else "",
         document_version=value.document_version,
         outcome=job_pb2.IngestOutcome.Value(f"INGEST_OUTCOME_{value.outcome or 'UNSPECIFIED'}"),
         file_name=asked.file_name,
@@ -103,6 +106,8 @@ def job(value: Job) -> job_pb2.Job:
         update_time=timestamp(value.update_time),
         next_attempt_time=timestamp(value.next_attempt_time),
     )
+    if asked.kind in SEVERAL:
+        message.documents.CopyFrom(_document_counts(value.result))
     if value.failure is not None:
         message.error.CopyFrom(_error(value.failure))
     if value.problem is not None:
@@ -134,13 +139,24 @@ def document(value: Document) -> document_pb2.Document:
     )
 
 
-def collection(value: Collection) -> collection_pb2.Collection:
-    """The message for a collection."""
+def collection(value: Collection, holding: VectorHolding | None = None) -> collection_pb2.Collection:
+    """The message for a collection, of which an index has so much."""
     return collection_pb2.Collection(
+        vector_index=None if holding is None else _vector_index(holding),
         name=collection_name(value.collection),
         document_count=value.document_count,
         chunk_count=value.chunk_count,
         create_time=timestamp(value.create_time),
+    )
+
+
+def _vector_index(value: VectorHolding) -> collection_pb2.VectorIndex:
+    return collection_pb2.VectorIndex(
+        vector_count=value.rows,
+        exact_count=value.exact_rows,
+        segment_count=len(value.segments),
+        size_bytes=value.size_bytes,
+        bytes_per_vector=value.size_bytes / value.rows if value.rows else 0.0,
     )
 
 
@@ -189,6 +205,19 @@ def _progress(value: Progress, queue_position: int | None) -> job_pb2.JobProgres
         rate_per_second=value.rate_per_s,
         queue_position=queue_position,
         eta=duration(value.eta_s),
+        documents_done=value.documents_done,
+        documents_total=value.documents_total,
+    )
+
+
+def _document_counts(value: DocumentCounts) -> job_pb2.DocumentCounts:
+    return job_pb2.DocumentCounts(
+        created=value.created,
+        updated=value.updated,
+        unchanged=value.unchanged,
+        deleted=value.deleted,
+        superseded=value.superseded,
+        rejected=value.rejected,
     )
 
 

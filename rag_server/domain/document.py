@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.domain.chunk import Chunk
+from rag_server.domain.filter import Attributes
 
 DEFAULT_COLLECTION = "default"
 
@@ -72,6 +73,7 @@ class ChangeKind(StrEnum):
 
     PUBLISHED = "PUBLISHED"  # this version of the document is the only one that may be found
     DELETED = "DELETED"  # no version of the document may be found
+    SEGMENT = "SEGMENT"  # a compressed segment holds vectors of the collection that were published before
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ class Change:
     sequence: int
     kind: ChangeKind
     collection: str
-    document_id: str
-    version_id: int  # of the published version; 0 for a delete
+    document_id: str  # empty for a segment
+    version_id: int  # of the published version; else 0
+    segment_id: int = 0  # of the segment; else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class IndexedChunk:
     chunk_id: int  # unique in the store, never used again
     collection: str
     document_id: str
+    version_id: int
     text: str
     headings: tuple[str, ...]
     title: str  # of the document: its title property, else its file name
@@ -105,6 +109,7 @@ class DocumentChunks:
     collection: str
     document_id: str
     chunks: Sequence[IndexedChunk]
+    attributes: Attributes | None  # None after a delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ class Passage:
     """A chunk that may be shown: its document stands and this is its current version."""
 
     chunk_id: int
+    version_id: int
     collection: str
     document_id: str
     document_key: str

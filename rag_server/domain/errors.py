@@ -33,6 +33,12 @@ class ModelNotFound(NotFound):
     reason = "MODEL_NOT_FOUND"
 
 
+class VersionGone(NotFound):
+    """The version of the document that was asked for is not the current one: its text is no longer kept."""
+
+    reason = "VERSION_GONE"
+
+
 class JobEnded(Conflict):
     """The job has ended: it cannot be cancelled."""
 
@@ -61,6 +67,12 @@ class TextTooLong(InvalidInput):
     """A text is longer than the model reads: shorten it or have it cut."""
 
     reason = "TEXT_TOO_LONG"
+
+
+class InvalidFilter(InvalidInput):
+    """The filter cannot be understood, or is too large."""
+
+    reason = "INVALID_FILTER"
 
 
 class UploadIncomplete(InvalidInput):

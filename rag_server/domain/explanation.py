@@ -17,6 +17,17 @@ class Stage(StrEnum):
     LOAD = "LOAD"  # passages from the store
     HIGHLIGHT = "HIGHLIGHT"
     EXPLAIN = "EXPLAIN"
+    FILTER = "FILTER"  # the documents that the filter means
+    RERANK = "RERANK"
+    ARRANGE = "ARRANGE"  # groups, variety, counts
+
+
+class Remembered(StrEnum):
+    """Whether the order of the hits is that of an earlier search."""
+
+    MISS = "MISS"
+    HIT = "HIT"  # the same search
+    NEAR_HIT = "NEAR_HIT"  # the same question in other words
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +56,14 @@ class TermScore:
 
 @dataclass(frozen=True, slots=True)
 class HitExplanation:
-    """Where the score of a hit comes from: `lexical_weight * bm25 + dense_weight * cosine`."""
+    """Where the score of a hit comes from: the reranker, else `lexical_weight * bm25 + dense_weight * cosine`."""
 
     bm25: float  # the sum of the terms
     cosine: float
     lexical_rank: int  # among the candidates by words, from 1; 0 where it was none of them
     dense_rank: int  # among the candidates by vector, likewise
     terms: tuple[TermScore, ...]  # those that gave something
+    rerank: float | None = None  # what the reranker gave, where it read the passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +75,19 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsUsed:
+    """The models that an order hangs on."""
+
+    name: str  # of the one that embeds
+    fingerprint: str
+    reranker_fingerprint: str = ""  # empty where nothing was reranked
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What is the same for all hits."""
 
     weights: Weights
-    fingerprint: str  # of the model that embedded the query
-    stages: tuple[StageTime, ...]  # in the order in which they began
+    models: ModelsUsed
+    stages: tuple[StageTime, ...]  # in the order in which they first ended
+    remembered: Remembered = Remembered.MISS

@@ -15,7 +15,10 @@ DEFAULT_PRIORITY = 5
 class JobKind(StrEnum):
     """What a job does."""
 
-    INGEST = "INGEST"
+    INGEST = "INGEST"  # takes one document in
+    TEXTS = "TEXTS"  # takes texts in, each a document of its own
+    DELETE = "DELETE"  # deletes the documents that meet a filter
+    MAINTENANCE = "MAINTENANCE"  # builds a compressed segment of a collection's vectors
 
 
 class JobState(StrEnum):
@@ -74,17 +77,36 @@ class Progress:
     chunks_total: int = 0
     rate_per_s: float = 0.0
     eta_s: float | None = None
+    documents_done: int = 0  # of jobs about several documents
+    documents_total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentCounts:
+    """What a job about several documents did to them."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    superseded: int = 0  # what was asked for later stands instead
+    rejected: int = 0  # could not be taken in
+
+    @property
+    def done(self) -> int:
+        """How many documents the job is through with."""
+        return self.created + self.updated + self.unchanged + self.deleted + self.superseded + self.rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for: one document to take in. Everything in it is decided before the job exists."""
+    """What was asked for. Everything in it is decided before the job exists."""
 
     job_id: str  # UUIDv7
     collection: str  # the bare id
-    document_key: str
+    document_key: str  # empty unless one document is taken in
     file_name: str
-    sha256: str
+    sha256: str  # of the bytes that are taken in; empty where none are
     size_bytes: int
     media_type: str = ""
     metadata_json: str = "{}"
@@ -93,6 +115,8 @@ class Order:
     request_id: str = ""  # the client's own id of this upload
     traceparent: str = ""
     origin_request_id: str = ""  # of the call that asked; logs bear it, as they bear the traceparent
+    kind: JobKind = JobKind.INGEST
+    parameters_json: str = "{}"  # what only this kind of job has
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +128,13 @@ class Job:
     revision: int
     create_time: float
     update_time: float
-    kind: JobKind = JobKind.INGEST
     progress: Progress = field(default_factory=Progress)
     failure: Failure | None = None  # set iff FAILED or DEAD
     problem: Failure | None = None  # why a success is partial: set iff SUCCEEDED_PARTIALLY
-    document_id: str = ""  # set iff the job has succeeded
+    document_id: str = ""  # set iff an INGEST job has succeeded
     document_version: int = 0
     outcome: IngestOutcome | None = None
+    result: DocumentCounts = field(default_factory=DocumentCounts)  # of other jobs, as far as they came
     sequence: int = 0
     attempt: int = 0
     crashes: int = 0

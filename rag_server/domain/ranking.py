@@ -60,3 +60,22 @@ def fuse(
 ) -> Scored:
     """Rank by the weighted sum: both are the true scores of every chunk, none is missing."""
     return ranked(chunk_ids, weights.lexical * bm25 + weights.dense * cosine)
+
+
+def diversify(relevances: NDArray[np.float64], vectors: NDArray[np.float32], diversity: float) -> NDArray[np.intp]:
+    """The places (n,) of candidates in an order that trades relevance for variety: maximal marginal relevance.
+
+    Each next one has the highest `(1 - diversity) * relevance - diversity * likeness`, likeness being its highest
+    cosine with any before it (Carbonell and Goldstein, "The use of MMR", SIGIR 1998). Vectors are (n, d), of unit
+    length or zero.
+    """
+    likeness = np.clip(vectors @ vectors.T, 0.0, 1.0)
+    nearest = np.zeros(len(relevances))
+    left = np.ones(len(relevances), np.bool_)
+    order = np.empty(len(relevances), np.intp)
+    for place in range(len(relevances)):
+        worth = np.where(left, (1 - diversity) * relevances - diversity * nearest, -np.inf)
+        order[place] = chosen = int(worth.argmax())
+        left[chosen] = False
+        nearest = np.maximum(nearest, likeness[chosen])
+    return order

@@ -11,6 +11,8 @@ down_revision = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 SMALL = sa.Integer()
+# By code point in both databases: pages of a list go on where the last one ended.
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 TIME: sa.types.TypeEngine[float] = sa.Double().with_variant(sa.REAL(), "sqlite")  # seconds since the epoch
 TABLES = ("tombstone", "change", "chunk", "page", "document", "version", "job", "pinned_model", "collection")
 
@@ -28,12 +30,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop everything."""
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("DROP TABLE IF EXISTS nearest_chunk")  # made by the server, where vectors are searched there
     for table in TABLES:
         op.drop_table(table)
 
 
 def _text(name: str, *, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text(), nullable=null)
+    return sa.Column(name, TEXT, nullable=null)
 
 
 def _number(name: str, *, null: bool = False) -> sa.Column[int]:
@@ -57,7 +61,7 @@ def _index(name: str, table: str, columns: list[str], *, where: str = "", unique
 def _holdings() -> None:
     op.create_table(
         "collection",
-        sa.Column("collection", sa.Text(), primary_key=True),
+        sa.Column("collection", TEXT, primary_key=True),
         _time("create_time"),
         sqlite_strict=True,
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rag_server.domain.errors import ModelNotFound, TextTooLong
 from rag_server.domain.model import Embedded, EmbedOrder, ServedModel, TextKind, shortened
-from rag_server.ports import Embedder, Tokenizer
+from rag_server.model_ports import Embedder, Tokenizer
 from rag_server.use_cases.taking_turns import Places, TakingTurns
 from serving.errors import InvalidInput
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from rag_server.domain.explanation import HitExplanation, TermScore
 from rag_server.domain.ranking import Scored
 from rag_server.domain.search import Hit
-from rag_server.use_cases.retrieving import Candidates, Question
+from rag_server.use_cases.ordering import Ordered
 
 
-def explain_hits(question: Question, candidates: Candidates, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def explain_hits(ordered: Ordered, hits: Sequence[Hit]) -> tuple[Hit, ...]:
     """The hits, each with its explanation."""
+    question, candidates = ordered.question, ordered.candidates
     chunk_ids = np.array([hit.passage.chunk_id for hit in hits], np.int64)
     bm25, cosine = question.scores_of(chunk_ids)
     terms = question.state.words.terms_of(question.wording, chunk_ids) if question.by_words else []
@@ -27,6 +28,7 @@ def explain_hits(question: Question, candidates: Candidates, hits: Sequence[Hit]
                 lexical_rank=lexical_ranks[row],
                 dense_rank=dense_ranks[row],
                 terms=tuple(TermScore(one.term, float(one.scores[row])) for one in terms if one.scores[row] > 0),
+                rerank=ordered.reranked.get(hit.passage.chunk_id),
             ),
         )
         for row, hit in enumerate(hits)

@@ -1,28 +1,46 @@
 """Retrieving candidates from the indexes and ranking them."""
 
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.domain.explanation import Stage, Weights
 from rag_server.domain.ranking import NOTHING, Scored, fuse, weigh
+from rag_server.domain.version_set import VersionSet
 from rag_server.domain.wording import Wording
 from rag_server.index_ports import IndexState
 from rag_server.use_cases.timing import StageClock
+
+# Of each index; so many times more where that does not settle the order, up to the last.
+CANDIDATES = 100
+MORE = 4
+MOST_CANDIDATES = 6_400
 
 
 class WordsFailed(Exception):
     """The word index could not be asked."""
 
 
+class ByWords(NamedTuple):
+    """What words find."""
+
+    found: Scored
+    full_score: float  # about that of a chunk with every word
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Chunks that an answer is made of."""
+    """Chunks that an answer is made of, ranked by their true scores."""
 
     ranked: Scored
+    settled: int  # so many of them are the best of all, in this order: nothing that was not looked at comes before
     every: bool  # no others can be found
     weights: Weights
+    best_bm25: float = 0.0  # the highest that any chunk has
+    full_bm25: float = 0.0  # about that of a chunk with every word
     lexical: Scored = NOTHING  # by words alone
     dense: Scored = NOTHING  # by vector alone
 
@@ -40,27 +58,34 @@ class Question:
     by_words: bool
     vector: NDArray[np.float32] | None
     dense_weight: float
+    within: VersionSet | None = None  # only chunks of these versions; None: of all
+    lexical_ahead: Future[ByWords] | None = None  # the first CANDIDATES by words, where another thread looks for them
+    dense_ahead: Scored | None = None  # the first CANDIDATES by vector, where they were looked for with other queries'
     clock: StageClock = field(default_factory=StageClock)
 
-    def candidates(self, depth: int, wanted: int) -> Candidates:
-        """The best of the union of `depth` chunks by words and `depth` by vector.
+    def candidates(self, wanted: int) -> Candidates:
+        """The best by true scores, at least `wanted` of them settled, where there are so many. Raises WordsFailed.
 
-        At least `wanted` of them, where the union has so many; maybe not all of the union. Raises WordsFailed.
+        Both indexes are read down to a depth at which nothing below can score as high: the threshold algorithm of
+        Fagin, Lotem and Naor ("Optimal aggregation algorithms for middleware", 2003), in a few large steps. Beyond
+        MOST_CANDIDATES, unless as many are wanted, the order is taken as it is.
         """
-        if not self.by_words:
-            dense = self._dense(depth)
-            return Candidates(dense, len(dense) < depth, Weights(0.0, 1.0), dense=dense)
-        lexical = self._lexical(depth)
-        if self.vector is None:
-            return Candidates(lexical, len(lexical) < depth, Weights(1.0, 0.0), lexical=lexical)
-        dense = self._dense(depth)
-        every = len(lexical) < depth and len(dense) < depth
-        dense = self._meeting(dense)
-        with self.clock.measuring(Stage.FUSE):
-            best = float(lexical.scores.max(initial=0.0))
-            weights = weigh(best, self.state.words.full_score(self.wording), self.dense_weight)
-            ranked = self._fused(lexical, dense, weights, depth, wanted)
-        return Candidates(ranked, every, weights, lexical, dense)
+        if not (self.by_words and self.vector is not None):
+            return self._of_one_index(max(CANDIDATES, wanted))
+        depth = CANDIDATES
+        while True:
+            found = self._of_both(depth, wanted)
+            if found.settled >= wanted or found.every:
+                return found
+            if depth >= max(MOST_CANDIDATES, wanted):
+                return replace(found, settled=len(found.ranked))
+            depth *= MORE
+
+    def pool(self, depth: int) -> Scored:
+        """The best `depth` of the union of as many by words and as many by vector. Raises WordsFailed."""
+        if self.by_words and self.vector is not None:
+            return self._of_both(depth, 2 * depth).ranked.first(depth)
+        return self._of_one_index(depth).ranked
 
     def scores_of(self, chunk_ids: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """BM25 and cosine of each of the chunks; 0 for what was not asked for."""
@@ -71,35 +96,65 @@ class Question:
             cosine = self.state.vectors.scores_of(self.collection, self.vector, chunk_ids)
         return bm25, cosine
 
-    def _fused(self, lexical: Scored, dense: Scored, weights: Weights, depth: int, wanted: int) -> Scored:
+    def _of_one_index(self, depth: int) -> Candidates:
+        if not self.by_words:
+            dense = self._dense(depth)
+            return Candidates(dense, len(dense), len(dense) < depth, Weights(0.0, 1.0), dense=dense)
+        lexical, full = self._lexical(depth)
+        every = len(lexical) < depth
+        return Candidates(lexical, len(lexical), every, Weights(1.0, 0.0), _best(lexical), full, lexical=lexical)
+
+    def _of_both(self, depth: int, wanted: int) -> Candidates:
+        dense = self._dense(depth)
+        lexical, full = self._lexical(depth)
+        every = len(lexical) < depth and len(dense) < depth
+        # What is not among them has at most these scores; a zero vector has the cosine 0 and is never found.
+        most_bm25 = float(lexical.scores[-1]) if len(lexical) == depth else 0.0
+        most_cosine = max(0.0, float(dense.scores[-1])) if len(dense) == depth else 0.0
+        dense = self._meeting(dense)
+        with self.clock.measuring(Stage.FUSE):
+            best = _best(lexical)
+            weights = weigh(best, full, self.dense_weight)
+            most = -np.inf if every else weights.lexical * most_bm25 + weights.dense * most_cosine
+            union = self._union(lexical, dense)
+            ranked = union.ranked_while_known(weights, most_bm25)
+            if np.count_nonzero(ranked.scores > most) < wanted and len(ranked) < len(union.chunk_ids):
+                union.bm25[union.missing] = self.state.words.scores_of(self.wording, union.chunk_ids[union.missing])
+                ranked = fuse(union.chunk_ids, union.bm25, union.cosine, weights)
+        settled = int(np.count_nonzero(ranked.scores > most))
+        every = every and len(ranked) == len(union.chunk_ids)
+        return Candidates(ranked, settled, every, weights, best, full, lexical=lexical, dense=dense)
+
+    def _union(self, lexical: Scored, dense: Scored) -> "_Union":
         chunk_ids = np.union1d(lexical.chunk_ids, dense.chunk_ids)
+        bm25, missing = _aligned(chunk_ids, lexical)
         cosine, unknown = _aligned(chunk_ids, dense)
         if self.vector is not None and unknown.any():
             cosine[unknown] = self.state.vectors.scores_of(self.collection, self.vector, chunk_ids[unknown])
-        bm25, missing = _aligned(chunk_ids, lexical)
-        if len(lexical) < depth or not missing.any():
-            return fuse(chunk_ids, bm25, cosine, weights)
-        # What the words did not find has at most the last score that they found: mostly too little to matter,
-        # and then the true score, as dear as another search, need not be known.
-        at_most = fuse(chunk_ids, np.where(missing, lexical.scores[-1], bm25), cosine, weights)
-        sure = int(np.isin(at_most.chunk_ids, chunk_ids[missing]).argmax())
-        if sure >= wanted:
-            return at_most.first(sure)
-        bm25[missing] = self.state.words.scores_of(self.wording, chunk_ids[missing])
-        return fuse(chunk_ids, bm25, cosine, weights)
+        return _Union(chunk_ids, bm25, missing, cosine)
 
-    def _lexical(self, depth: int) -> Scored:
+    def lexical(self, depth: int) -> ByWords:
+        """The best by words alone. Raises WordsFailed."""
+        words = self.state.words
         with self.clock.measuring(Stage.LEXICAL):
             try:
-                return self.state.words.search(self.collection, self.wording, depth)
+                found = words.search(self.collection, self.wording, depth, self.within)
+                return ByWords(found, words.full_score(self.wording))
             except Exception as error:
                 raise WordsFailed from error  # whatever the engine raises: the caller goes on without it
+
+    def _lexical(self, depth: int) -> ByWords:
+        if self.lexical_ahead is not None and depth == CANDIDATES:
+            return self.lexical_ahead.result()
+        return self.lexical(depth)
 
     def _dense(self, depth: int) -> Scored:
         if self.vector is None:
             return NOTHING
+        if self.dense_ahead is not None and depth == CANDIDATES:
+            return self.dense_ahead
         with self.clock.measuring(Stage.DENSE):
-            return self.state.vectors.search(self.collection, self.vector, depth)
+            return self.state.vectors.search(self.collection, self.vector[np.newaxis], depth, self.within)[0]
 
     def _meeting(self, dense: Scored) -> Scored:
         if not self.wording.is_conditional:
@@ -107,6 +162,32 @@ class Question:
         with self.clock.measuring(Stage.LEXICAL):
             meets = self.state.words.meeting(self.wording, dense.chunk_ids)
         return Scored(dense.chunk_ids[meets], dense.scores[meets])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Union:
+    """What either index found, by ascending id."""
+
+    chunk_ids: NDArray[np.int64]  # (n,)
+    bm25: NDArray[np.float64]  # (n,); 0 where it is missing
+    missing: NDArray[np.bool_]  # (n,) not found by words
+    cosine: NDArray[np.float64]  # (n,)
+
+    def ranked_while_known(self, weights: Weights, most_bm25: float) -> Scored:
+        """All in order, down to the first whose place hangs on a BM25 score that is missing.
+
+        What the words did not find has at most the last score that they found: mostly too little to matter, and then
+        the true score, as dear as another search, need not be known. Where that is 0, nothing is missing.
+        """
+        at_most = fuse(self.chunk_ids, np.where(self.missing, most_bm25, self.bm25), self.cosine, weights)
+        if most_bm25 <= 0 or not self.missing.any():
+            return at_most
+        is_missing = self.missing[np.searchsorted(self.chunk_ids, at_most.chunk_ids)]
+        return at_most.first(int(is_missing.argmax()))
+
+
+def _best(scored: Scored) -> float:
+    return float(scored.scores.max(initial=0.0))
 
 
 def _aligned(chunk_ids: NDArray[np.int64], scored: Scored) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

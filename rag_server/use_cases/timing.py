@@ -20,7 +20,11 @@ class StageClock:
         try:
             yield
         finally:
-            self._took_s[stage] = self._took_s.get(stage, 0.0) + time.perf_counter() - begun_s
+            self.add(stage, time.perf_counter() - begun_s)
+
+    def add(self, stage: Stage, took_s: float) -> None:
+        """A turn of the stage has ended."""
+        self._took_s[stage] = self._took_s.get(stage, 0.0) + took_s
 
     def times(self) -> tuple[StageTime, ...]:
         """In the order in which the stages first ended."""

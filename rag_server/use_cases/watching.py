@@ -1,9 +1,11 @@
 """Telling the life of a job, truthfully: a success is told only once the views of this server have it."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from rag_server.domain.errors import NotReady
 from rag_server.domain.job import FOUND, Job, JobStage, JobState
 from rag_server.index_ports import Indexes
 from rag_server.ports import JobFilter, Jobs, Wakeups
@@ -20,12 +22,13 @@ class Watching:
     jobs: Jobs
     indexes: Indexes
     wakeups: Wakeups
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # who waits is to go on with another server
 
     async def get(self, job_id: str, wait_s: float = 0.0) -> Job:
         """The job; with `wait_s`, as soon as it has ended or that time is over. Raises JobNotFound."""
         deadline_s = time.monotonic() + wait_s
         job = await self._present(job_id)
-        while not job.ended and (left_s := deadline_s - time.monotonic()) > 0:
+        while not (job.ended or self.stopping.is_set()) and (left_s := deadline_s - time.monotonic()) > 0:
             await self._changed(job, min(left_s, POLL_S))
             job = await self._present(job_id)
         return job
@@ -37,7 +40,7 @@ class Watching:
     async def snapshots(self, job_id: str, after_revision: int) -> AsyncGenerator[Job]:
         """The job now, where its revision is new, then at every change and every HEARTBEAT_S, until it has ended.
 
-        An ended job is always sent once. Raises JobNotFound.
+        An ended job is always sent once. Raises JobNotFound, and NotReady when the server stops.
         """
         seen = after_revision
         sent_s = time.monotonic()
@@ -49,6 +52,8 @@ class Watching:
                 seen, sent_s = job.revision, now_s
             if job.ended:
                 return
+            if self.stopping.is_set():
+                raise NotReady
             await self._changed(job, POLL_S)
 
     async def _present(self, job_id: str) -> Job:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 from rag_server.domain.errors import NotReady
-from rag_server.index_ports import IndexState
+from rag_server.index_ports import IndexState, NothingApplied
 from rag_server.ports import ChangeLog
 from rag_server.views.batch import Batch, GapInLog, next_batch
 from rag_server.views.keeping import Keeping
-from rag_server.views.pair import Views, same_chunks
+from rag_server.views.united import Views, same_chunks
 from rag_server.views.waiting import Waiters
 from serving import logs
 
@@ -113,20 +113,24 @@ class Follower:
         if not self._sound:
             self._build_anew()
         batch = next_batch(self._log, self._position)
-        if batch.documents:
+        if batch.change_count:
             self._apply(batch)
         else:
             self._level_s = time.monotonic()
             self._failures = 0
             self._compare()
         self._keeping.keep_if_due(self._views, self._position)
-        if not batch.documents:
+        if not batch.change_count:
             self._poked.wait(POLL_S)
             self._poked.clear()
 
     def _apply(self, batch: Batch) -> None:
         self._sound = False
-        self._views.apply(batch.documents)
+        try:
+            self._views.apply(batch)
+        except NothingApplied:
+            self._sound = True
+            raise
         self._position = batch.last_sequence
         self._sound = True
         self._keeping.note(batch)

@@ -4,12 +4,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from rag_server.views.batch import Batch
 from rag_server.views.manifest import Snapshot
-from rag_server.views.pair import VECTORS, WORDS, Views
 from rag_server.views.snapshot import Snapshots
+from rag_server.views.united import Views
 from serving import logs
 from serving.failpoint import failpoint
 
@@ -28,7 +27,7 @@ class Keeping:
 
     def __init__(self, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
-        self._earlier: Path | None = None
+        self._earlier: Snapshot | None = None
         self._kept_sequence = 0
         self._chunks = 0
         self._changed_s = time.monotonic()
@@ -51,7 +50,7 @@ class Keeping:
             except Exception:  # noqa: BLE001 - whatever an engine raises on a file: others have it all
                 _log.exception("snapshot_not_loaded", snapshot=snapshot.folder.name)
             else:
-                self._earlier, self._kept_sequence = snapshot.folder, snapshot.sequence
+                self._earlier, self._kept_sequence = snapshot, snapshot.sequence
                 _log.info("snapshot_loaded", sequence=snapshot.sequence)
                 return snapshot.sequence
         views.clear()
@@ -82,15 +81,12 @@ class Keeping:
         self._finish_writing()
         draft = self._snapshots.begin(sequence)
         try:
-            slow_parts = [
-                views.vectors.freeze(_new(draft.folder / VECTORS), self._earlier and self._earlier / VECTORS),
-                views.words.freeze(_new(draft.folder / WORDS), self._earlier and self._earlier / WORDS),
-            ]
+            slow_parts = views.freeze(draft, self._earlier)
         except Exception:
             self._snapshots.drop(draft)
             raise
         self._kept_sequence, self._chunks = sequence, 0
-        counts = {"chunks": len(views.vectors.state().chunk_ids())}
+        counts = {"chunks": sum(holding.rows for holding in views.vectors.state().holdings().values())}
         self._writing = threading.Thread(target=self._write, args=(draft, slow_parts, counts), name="snapshot")
         self._writing.start()
 
@@ -100,7 +96,7 @@ class Keeping:
             for slow_part in slow_parts:
                 failpoint("snapshot.before_files")
                 slow_part()
-            self._earlier = self._snapshots.finish(draft, counts).folder
+            self._earlier = self._snapshots.finish(draft, counts)
             _log.info("snapshot_written", sequence=draft.sequence)
         except Exception:  # noqa: BLE001 - the edge of the thread: the next start will take longer
             _log.exception("snapshot_failed", sequence=draft.sequence)
@@ -109,8 +105,3 @@ class Keeping:
     def _finish_writing(self) -> None:
         if self._writing is not None:
             self._writing.join(LAST_WRITE_S)
-
-
-def _new(folder: Path) -> Path:
-    folder.mkdir()
-    return folder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rag_server.domain.chunk import Chunk
 from rag_server.domain.chunking import ChunkLimits, split
 from rag_server.domain.extraction import DocumentText
-from rag_server.ports import Tokenizer
+from rag_server.model_ports import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Chunker:
 
     async def cut(self, document: DocumentText) -> list[Chunk]:
         """The chunks, in order; none where the text has no words."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, self._cut, document)
+        return await asyncio.get_running_loop().run_in_executor(self.executor, self.cut_here, document)
 
-    def _cut(self, document: DocumentText) -> list[Chunk]:
+    def cut_here(self, document: DocumentText) -> list[Chunk]:
+        """The same in the caller's thread."""
         return list(split(document, self.tokenizer.offsets(document.text), self.limits))

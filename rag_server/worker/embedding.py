@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from rag_server.domain.chunk import Chunk
 from rag_server.domain.document import StagedChunk
 from rag_server.domain.job import Claim
-from rag_server.ports import Embedder, Staging
+from rag_server.model_ports import Embedder
+from rag_server.ports import Staging
 
 GROUP_TARGET_S = 1.0  # so often is progress shown, and so much work is lost at the most when the process dies
 GROUP_MIN = 16

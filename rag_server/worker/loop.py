@@ -3,12 +3,12 @@
 import asyncio
 import random
 import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from rag_server.domain.failure import Failure, FailureReason, IngestionFailed
-from rag_server.domain.job import Claim, retry_delay_s
+from rag_server.domain.job import Claim, JobKind, retry_delay_s
 from rag_server.ports import LeaseLost, Slot, Staging, Wakeups
-from rag_server.worker.ingestion import Ingestion
 from rag_server.worker.progress import ProgressMeter
 from serving import logs, trace
 from serving.errors import Unavailable
@@ -22,9 +22,20 @@ POLL_S = 1.0  # a lost nudge costs so much
 RETIRED_BATCH = 2_000
 STORE_PAUSE_S = 1.0
 
+Work = Callable[[Claim, ProgressMeter], Awaitable[None]]
+"""Carries out a claimed job. Raises IngestionFailed where the input is bad, GiveWay, LeaseLost; what ports raise."""
+
 
 class Stalled(Exception):
     """The job makes no progress though nothing has failed: only a new process helps."""
+
+
+class GiveWay(Exception):
+    """Others go first: the job is to be queued until then, and gone on with."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self.until = until
 
 
 class _CancelRequested(Exception):
@@ -38,7 +49,7 @@ class Worker:
     name: str
     slot: Slot
     staging: Staging
-    ingestion: Ingestion
+    works: Mapping[JobKind, Work]
     wakeups: Wakeups
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -72,7 +83,8 @@ class Worker:
         order = claim.job.order
         token = trace.CURRENT.set(trace.begin(order.origin_request_id, order.traceparent))
         begin = time.monotonic()
-        LOG.info("job begins", job=order.job_id, attempt=claim.job.attempt, size_bytes=order.size_bytes)
+        size_bytes, attempt = order.size_bytes, claim.job.attempt
+        LOG.info("job begins", job=order.job_id, kind=order.kind, attempt=attempt, size_bytes=size_bytes)
         try:
             outcome = await self._attempt(claim, stop)
         except LeaseLost:
@@ -93,6 +105,9 @@ class Worker:
         except asyncio.CancelledError:
             await self.slot.release(claim, time.time())
             return "released"
+        except GiveWay as way:
+            await self.slot.release(claim, time.time(), way.until)
+            return "gave way"
         except (LeaseLost, Stalled):
             raise
         except Exception as error:
@@ -110,12 +125,12 @@ class Worker:
         await self.slot.defer(claim, failure, now + delay_s, now)
 
     async def _supervised(self, claim: Claim, stop: asyncio.Event) -> None:
-        """Ingest, with a heartbeat beside it. The first of them that ends ends the other.
+        """Do the job, with a heartbeat beside it. The first of them that ends ends the other.
 
-        Raises what `ingest` raises; CancelledError where `stop` was set.
+        Raises what the work raises; CancelledError where `stop` was set.
         """
         meter = ProgressMeter(time.monotonic())
-        work = asyncio.create_task(self.ingestion.ingest(claim, meter), name="ingest")
+        work = asyncio.ensure_future(self.works[claim.job.order.kind](claim, meter))
         beat = asyncio.create_task(self._beat(claim, meter), name="heartbeat")
         stopped = asyncio.create_task(stop.wait(), name="stop")
         try:

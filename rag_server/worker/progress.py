@@ -38,6 +38,11 @@ class ProgressMeter:
         """Chunks were embedded."""
         self._advance(replace(self._progress, chunks_done=done, chunks_total=total), done, total, now_s)
 
+    def documents(self, done: int, total: int, now_s: float) -> None:
+        """Documents were settled."""
+        self._progress = replace(self._progress, documents_done=done, documents_total=total)
+        self._changed_s = now_s
+
     def snapshot(self) -> Progress:
         """The present progress."""
         return self._progress

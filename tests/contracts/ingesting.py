@@ -1,6 +1,7 @@
 """The steps of an ingestion, small enough to be read in a test."""
 
 import hashlib
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -9,7 +10,8 @@ import uuid_utils
 from rag_server.domain.chunk import Chunk
 from rag_server.domain.document import Document, StagedChunk, Summary
 from rag_server.domain.failure import Failure
-from rag_server.domain.job import Claim, Job, Order
+from rag_server.domain.job import Claim, Job, JobKind, Order
+from rag_server.domain.texts import PreparedText, TextItem
 from tests.fakes.store_ports import DIMENSIONS, StorePorts
 
 LEASE_S = 15.0
@@ -29,6 +31,18 @@ def order(key: str = "a.txt", content: str = "one", *, collection: str = "defaul
         str(uuid_utils.uuid7()), collection, key, key.rpartition("/")[2], sha256, len(content),
         priority=int(values["priority"]), request_id=str(values["request_id"]),
     )  # fmt: skip
+
+
+def batch_order(kind: JobKind, *, collection: str = "default", priority: int = 5) -> Order:
+    """An order for a job about several documents."""
+    return Order(str(uuid_utils.uuid7()), collection, "", "", "f" * 64, 1, priority=priority, kind=kind)
+
+
+def prepared(key: str, content: str, **more: str | tuple[str, ...]) -> PreparedText:
+    """A text whose words are its chunks."""
+    item = TextItem(key, content, **more)  # type: ignore[arg-type]  # a test gives what fits
+    made = replace(summary(content), properties={"title": item.title} if item.title else {})
+    return PreparedText(item, made, ((1, 0, content),), tuple(staged_chunks(content)))
 
 
 def vector(text: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

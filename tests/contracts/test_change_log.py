@@ -1,11 +1,24 @@
 """What every implementation of the port ChangeLog does."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 
 from rag_server.domain.document import ChangeKind, StagedChunk
-from tests.contracts.ingesting import claim, finish, ingest, ingested, order, staged_chunks, summary, tick, vector
+from rag_server.domain.filter import Attributes
+from tests.contracts.ingesting import (
+    claim,
+    finish,
+    ingest,
+    ingested,
+    order,
+    stage,
+    staged_chunks,
+    summary,
+    tick,
+    vector,
+)
 from tests.fakes.store_ports import StorePorts
 
 
@@ -108,3 +121,53 @@ async def test_what_was_not_published_leaves_no_gap(store: StorePorts) -> None:
     assert await finish(store, await claim(store), "old") == 0
     await ingest(store, "b")
     assert [change.sequence for change in store.change_log.changes(0, 9)] == [1, 2]
+
+
+async def test_attributes_tell_what_filters_ask_of_a_current_version(store: StorePorts) -> None:
+    asked = replace(
+        order("atas/a.txt"), tags=("ata", "obra"), metadata_json='{"year":2024,"who":{"name":"Ana"},"open":true}'
+    )
+    await store.jobs.admit(asked, 2_000_000.0)
+    claimed = await claim(store, 2_000_001.0)
+    version_id = await stage(store, claimed, "one")
+    properties = {"language": "pt-BR", "created": "2024-02-29T10:15:00-03:00", "modified": "long ago"}
+    described = replace(summary("one"), media_type="Text/Plain; charset=utf-8", properties=properties)
+    await store.staging.publish(claimed, version_id, described, None, 2_000_002.0)
+    document = (await store.documents.list_documents("default", "", 1))[0]
+    assert store.change_log.attributes_of([version_id, 10**12]) == {
+        version_id: Attributes(
+            version_id=version_id,
+            collection="default",
+            document_id=document.document_id,
+            document_key="atas/a.txt",
+            file_name="a.txt",
+            media_type="text/plain",
+            language="pt",
+            tags=("ata", "obra"),
+            create_time=2_000_002.0,
+            update_time=2_000_002.0,
+            created=datetime(2024, 2, 29, 13, 15, tzinfo=UTC).timestamp(),
+            modified=None,
+            metadata={"year": 2024.0, "who": {"name": "Ana"}, "open": True},
+        )
+    }
+
+
+async def test_only_current_versions_have_attributes_and_are_listed(store: StorePorts) -> None:
+    await ingest(store, "a.txt", "one")
+    document = await ingested(store, "a.txt", "two")
+    await ingest(store, "b.txt", "three")
+    published = [change.version_id for change in store.change_log.changes(0, 9)]
+    assert store.change_log.current_version_ids().tolist() == published[1:]
+    assert store.change_log.attributes_of(published).keys() == set(published[1:])
+    await store.documents.delete(document.document_id, "", tick())
+    assert store.change_log.current_version_ids().tolist() == published[2:]
+    assert store.change_log.current_version_ids().dtype == np.int64
+
+
+async def test_chunks_and_passages_name_their_version(store: StorePorts) -> None:
+    await ingest(store, content="one two")
+    (version_id,) = store.change_log.current_version_ids().tolist()
+    assert {chunk.version_id for chunk in store.change_log.chunks_of(version_id)} == {version_id}
+    passages = store.change_log.passages(store.change_log.current_chunk_ids().tolist())
+    assert [passage.version_id for passage in passages.values()] == [version_id] * 2

@@ -1,5 +1,7 @@
 """What every implementation of the port Staging does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -200,3 +202,29 @@ async def test_bytes_that_an_earlier_job_is_to_replace_are_not_unchanged(store: 
     await finish(store, claimed, "one")
     assert await finish(store, await claim(store), "two") == 0
     assert found_texts(store) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "tags", "changes"),
+    [
+        ("{}", (), False),
+        ('{"b":2,"a":1.0}', ("y", "x"), False),
+        ('{"a":1}', (), True),
+        ("{}", ("x",), True),
+    ],
+)
+async def test_the_same_bytes_with_other_words_about_them_are_a_new_version(
+    store: StorePorts, metadata: str, tags: tuple[str, ...], *, changes: bool
+) -> None:
+    first = replace(order("a"), metadata_json='{"a":1,"b":2}', tags=("x", "y"))
+    await store.jobs.admit(first, tick())
+    await finish(store, await claim(store), "one")
+    asked = replace(order("a"), metadata_json=metadata, tags=tags)
+    assert (await store.jobs.admit(asked, tick())).ended is not changes
+    if changes:
+        await finish(store, await claim(store), "one")
+    document = await store.documents.get((await store.jobs.get(asked.job_id)).document_id)
+    assert document.version == (2 if changes else 1)
+    assert (document.metadata_json, document.tags) == (
+        (metadata, tags) if changes else (first.metadata_json, first.tags)
+    )

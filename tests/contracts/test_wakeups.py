@@ -1,12 +1,13 @@
 """What every implementation of the port Wakeups does."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from rag_server.adapters.redis.wakeups import RedisWakeups
 from rag_server.adapters.sockets.wakeups import SocketWakeups
 from rag_server.ports import Wakeups
 from tests.fakes.memory_wakeups import MemoryWakeups
@@ -21,11 +22,16 @@ class Processes:
     work: Wakeups
 
 
-@pytest.fixture(params=["memory", "sockets"])
-def processes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Processes]:
+@pytest.fixture(params=["memory", "sockets", "redis"])
+async def processes(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Processes]:
     if request.param == "memory":
         wakeups = MemoryWakeups()
         yield Processes(wakeups, wakeups)
+        return
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_server").url
+        async with RedisWakeups(url, tmp_path.name) as one, RedisWakeups(url, tmp_path.name) as other:
+            yield Processes(one, other)
         return
     serve = SocketWakeups(tmp_path, "serve", ["work"])
     work = SocketWakeups(tmp_path, "work", ["serve"])

@@ -7,6 +7,7 @@ import numpy as np
 import uuid_utils
 from numpy.typing import NDArray
 
+from rag_server.domain.attributes import attributes_of
 from rag_server.domain.document import (
     Change,
     ChangeKind,
@@ -19,7 +20,9 @@ from rag_server.domain.document import (
 )
 from rag_server.domain.errors import CollectionNotFound, DocumentNotFound
 from rag_server.domain.failure import Failure
+from rag_server.domain.filter import Attributes
 from rag_server.domain.job import Claim, IngestOutcome, JobState
+from rag_server.domain.segment import StoredSegment
 from tests.fakes.memory_store import OPEN, JobRecord, MemoryStore, Version, key_of
 
 
@@ -92,8 +95,7 @@ class MemoryStaging:
         order, key = record.job.order, key_of(record.job.order)
         standing = self.store.document(key)
         self.store.collections.setdefault(order.collection, now)
-        if standing is not None:
-            self.store.versions[self.store.current[key]].retired = True
+        self.store.retire(key)
         document_id = standing.document_id if standing else str(uuid_utils.uuid7())
         sequence = self.store.log(ChangeKind.PUBLISHED, order.collection, document_id, version.version_id)
         version.document = Document(
@@ -147,6 +149,8 @@ class MemoryDocuments:
             self.store.log(ChangeKind.DELETED, collection, document.document_id, 0)
         self._clear(collection, "", now)
         del self.store.collections[collection]
+        for segment in [one for one in self.store.segments.values() if one.collection == collection]:
+            del self.store.segments[segment.segment_id]
         return len(self.store.changes), len(documents)
 
     def _documents(self, collection: str) -> list[Document]:
@@ -168,6 +172,8 @@ class MemoryDocuments:
                 running = owner is not None and owner.job.state is JobState.RUNNING
                 version.erased = True
                 version.retired = version.retired or not (version.staged and running)
+        kept = [one for one in self.store.history if not meant((one.collection, one.document_key))]
+        self.store.history[:] = kept
         self.store.buried[collection, document_key] = self.store.last_admission
 
 
@@ -185,9 +191,24 @@ class MemoryChangeLog:
         found = (version for version in self._current() if version.version_id == version_id)
         return [chunk for version in found for chunk in _indexed(version)]
 
+    def segment(self, segment_id: int) -> StoredSegment | None:
+        return self.store.segments.get(segment_id)
+
     def current_chunk_ids(self) -> NDArray[np.int64]:
         ids = sorted(chunk_id for version in self._current() for chunk_id, _ in version.chunks.values())
         return np.array(ids, np.int64)
+
+    def attributes_of(self, version_ids: Sequence[int]) -> dict[int, Attributes]:
+        wanted = set(version_ids)
+        found = [(version.version_id, version.document) for version in self._current()]
+        return {
+            version_id: attributes_of(version_id, document)
+            for version_id, document in found
+            if version_id in wanted and document is not None
+        }
+
+    def current_version_ids(self) -> NDArray[np.int64]:
+        return np.array(sorted(self.store.current.values()), np.int64)
 
     def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
         wanted = set(chunk_ids)
@@ -204,7 +225,14 @@ def _indexed(version: Version) -> list[IndexedChunk]:
     title = document.properties.get("title") or document.file_name
     return [
         IndexedChunk(
-            chunk_id, document.collection, document.document_id, s.chunk.text, s.chunk.headings, title, s.vector
+            chunk_id,
+            document.collection,
+            document.document_id,
+            version.version_id,
+            s.chunk.text,
+            s.chunk.headings,
+            title,
+            s.vector,
         )
         for _, (chunk_id, s) in sorted(version.chunks.items())
     ]
@@ -215,6 +243,16 @@ def _passages(version: Version) -> list[Passage]:
     assert document is not None
     known = (document.collection, document.document_id, document.document_key, document.file_name, document.version)
     return [
-        Passage(chunk_id, *known, c.page_first, c.page_last, c.char_start, c.char_end, c.headings, c.text)
+        Passage(
+            chunk_id,
+            version.version_id,
+            *known,
+            c.page_first,
+            c.page_last,
+            c.char_start,
+            c.char_end,
+            c.headings,
+            c.text,
+        )
         for chunk_id, c in ((chunk_id, staged.chunk) for chunk_id, staged in version.chunks.values())
     ]

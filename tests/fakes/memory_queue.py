@@ -6,7 +6,18 @@ from dataclasses import dataclass, replace
 
 from rag_server.domain.errors import JobEnded, JobNotFound, JobNotRetryable, RequestIdReused
 from rag_server.domain.failure import Failure, FailureReason
-from rag_server.domain.job import MAX_ATTEMPTS, TERMINAL, Claim, Job, JobCount, JobState, Order, Progress
+from rag_server.domain.job import (
+    MAX_ATTEMPTS,
+    TERMINAL,
+    Claim,
+    Job,
+    JobCount,
+    JobKind,
+    JobState,
+    Order,
+    Progress,
+)
+from rag_server.domain.queue import Queue
 from rag_server.ports import JobFilter
 from tests.fakes.memory_store import JobRecord, MemoryStore
 
@@ -54,8 +65,9 @@ class MemoryJobs:
         for record in self.store.jobs.values():
             other = record.job.order
             if order.request_id and other.request_id == order.request_id:
-                mine = (order.collection, order.document_key, order.sha256 or other.sha256)
-                if (other.collection, other.document_key, other.sha256) != mine:
+                mine = replace(other, **{name: getattr(order, name) for name in ("kind", "collection", "document_key")})
+                mine = replace(mine, sha256=order.sha256 or other.sha256, parameters_json=order.parameters_json)
+                if mine != other:
                     raise RequestIdReused
                 return record.job
         return None
@@ -88,7 +100,7 @@ class MemoryJobs:
     async def retry(self, job_id: str, now: float) -> Job:
         record = self._record(job_id)
         retryable = record.job.state in (JobState.FAILED, JobState.CANCELLED, JobState.DEAD)
-        if not retryable or self.store.superseded(record):
+        if not retryable or self.store.superseded(record) or self._is_built_otherwise(record.job.order):
             raise JobNotRetryable
         record.change(now, JobState.QUEUED, attempt=0, crashes=0, failure=None, cancel_requested=False)
         return record.job
@@ -113,6 +125,9 @@ class MemoryJobs:
         kinds = Counter(_kind_of_end(record.job) for record in self.store.jobs.values())
         return [JobCount(state, reason, count) for (state, reason), count in kinds.items()]
 
+    def _is_built_otherwise(self, order: Order) -> bool:
+        return order.kind is JobKind.MAINTENANCE and self.store.maintenance_is_open(order.collection)
+
     def _record(self, job_id: str) -> JobRecord:
         if job_id not in self.store.jobs:
             raise JobNotFound(name=f"jobs/{job_id}")
@@ -130,7 +145,7 @@ class MemorySlot:
     async def claim(self, slot: str, now: float, lease_s: float) -> Claim | None:
         queued = (record for record in self.store.jobs.values() if record.job.state is JobState.QUEUED)
         due = [record for record in queued if (record.job.next_attempt_time or 0.0) <= now]
-        if not due:
+        if not due or self.store.pause_time is not None:
             return None
         record = min(due, key=_place)
         start = now if record.job.start_time is None else record.job.start_time
@@ -162,10 +177,33 @@ class MemorySlot:
         else:
             record.change(now, JobState.QUEUED, next_attempt_time=next_attempt_time)
 
-    async def release(self, claim: Claim, now: float) -> None:
+    async def release(self, claim: Claim, now: float, next_attempt_time: float | None = None) -> None:
         record = self.store.claimed(claim)
         attempt = record.job.attempt - 1
         if record.job.cancel_requested:
             self.store.cancel(record, now, attempt=attempt)
         else:
-            record.change(now, JobState.QUEUED, attempt=attempt)
+            record.change(now, JobState.QUEUED, attempt=attempt, next_attempt_time=next_attempt_time)
+
+    async def documents_wait(self, now: float) -> bool:
+        queued = (record.job for record in self.store.jobs.values() if record.job.state is JobState.QUEUED)
+        about_documents = (job for job in queued if job.order.kind is not JobKind.MAINTENANCE)
+        due = any((job.next_attempt_time or 0.0) <= now for job in about_documents)
+        return due and self.store.pause_time is None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryQueueing:
+    store: MemoryStore
+
+    async def pause(self, now: float) -> None:
+        self.store.pause_time = now if self.store.pause_time is None else self.store.pause_time
+
+    async def resume(self) -> None:
+        self.store.pause_time = None
+
+    async def look(self, now: float) -> Queue:
+        jobs = [record.job for record in self.store.jobs.values()]
+        waiting = [job.create_time for job in jobs if job.state is JobState.QUEUED]
+        running = sum(job.state is JobState.RUNNING for job in jobs)
+        return Queue(self.store.pause_time, len(waiting), running, now - min(waiting) if waiting else None)

@@ -6,8 +6,21 @@ from typing import Any
 
 from rag_server.domain.document import Change, ChangeKind, Document, StagedChunk
 from rag_server.domain.failure import Failure, FailureReason
-from rag_server.domain.job import FOUND, MAX_CRASHES, TERMINAL, Claim, IngestOutcome, Job, JobState, Order, Progress
+from rag_server.domain.job import (
+    FOUND,
+    MAX_CRASHES,
+    TERMINAL,
+    Claim,
+    IngestOutcome,
+    Job,
+    JobKind,
+    JobState,
+    Order,
+    Progress,
+)
 from rag_server.domain.pipeline import Pipeline
+from rag_server.domain.segment import StoredSegment
+from rag_server.domain.texts import same_metadata
 from rag_server.ports import LeaseLost
 
 OPEN = frozenset({JobState.QUEUED, JobState.RUNNING})
@@ -43,6 +56,7 @@ class Version:
     pipeline: Pipeline
     document: Document | None = None  # from publishing on
     problem: Failure | None = None
+    part_of: str = ""  # SHA-256 of the file of texts that it came with
     erased: bool = False
     retired: bool = False
     pages: list[tuple[int, int, str]] = field(default_factory=list)
@@ -57,12 +71,16 @@ class Version:
 class MemoryStore:
     pipeline: Pipeline
     jobs: dict[str, JobRecord] = field(default_factory=dict)
+    pause_time: float | None = None
     versions: dict[int, Version] = field(default_factory=dict)
     current: dict[tuple[str, str], int] = field(default_factory=dict)  # version ids by collection and key
     answers_to: dict[tuple[str, str], int] = field(default_factory=dict)  # admissions by collection and key
     buried: dict[tuple[str, str], int] = field(default_factory=dict)  # admissions by collection and key or ""
     collections: dict[str, float] = field(default_factory=dict)
+    history: list[Document] = field(default_factory=list)  # versions that were replaced
     changes: list[Change] = field(default_factory=list)
+    segments: dict[int, StoredSegment] = field(default_factory=dict)  # those in use
+    last_segment_id: int = 0
     last_admission: int = 0
     last_version_id: int = 0
     last_chunk_id: int = 0
@@ -73,6 +91,10 @@ class MemoryStore:
         if record is None or record.fence != claim.fence or record.job.state is not JobState.RUNNING:
             raise LeaseLost
         return record
+
+    def maintenance_is_open(self, collection: str) -> bool:
+        orders = [record.job.order for record in self.jobs.values() if record.job.state in OPEN]
+        return any(order.kind is JobKind.MAINTENANCE and order.collection == collection for order in orders)
 
     def staged_version(self, job_id: str) -> Version | None:
         return next((v for v in self.versions.values() if v.order.job_id == job_id and v.staged), None)
@@ -112,8 +134,9 @@ class MemoryStore:
             progress = record.job.progress
             record.change(now, JobState.RUNNING, cancel_requested=True, progress=progress)
 
-    def superseded(self, record: JobRecord) -> bool:
-        key = (record.job.order.collection, record.job.order.document_key)
+    def superseded(self, record: JobRecord, document_key: str = "") -> bool:
+        """Whether something later won: for the job's own key, or for another one of its collection."""
+        key = (record.job.order.collection, document_key or record.job.order.document_key)
         buried = max(self.buried.get(key, 0), self.buried.get((key[0], ""), 0))
         return record.admission <= buried or record.admission < self.answers_to.get(key, 0)
 
@@ -129,7 +152,7 @@ class MemoryStore:
         if earlier or record.job.cancel_requested or document is None or document.sha256 != order.sha256:
             return False
         version = self.versions[self.current[key]]
-        if version.pipeline != self.pipeline:
+        if version.pipeline != self.pipeline or not _says_nothing_new(order, document):
             return False
         self.answers_to[key] = max(self.answers_to[key], record.admission)
         self.succeed(record, version, IngestOutcome.UNCHANGED, now)
@@ -155,9 +178,21 @@ class MemoryStore:
             ),
         )
 
-    def log(self, kind: ChangeKind, collection: str, document_id: str, version_id: int) -> int:
-        self.changes.append(Change(len(self.changes) + 1, kind, collection, document_id, version_id))
+    def retire(self, key: tuple[str, str]) -> None:
+        """The current version of the key, if there is one, is about to be replaced."""
+        document = self.document(key)
+        if document is not None:
+            self.versions[self.current[key]].retired = True
+            self.history.append(document)
+
+    def log(self, kind: ChangeKind, collection: str, document_id: str, version_id: int, segment_id: int = 0) -> int:
+        self.changes.append(Change(len(self.changes) + 1, kind, collection, document_id, version_id, segment_id))
         return len(self.changes)
+
+
+def _says_nothing_new(order: Order, document: Document) -> bool:
+    same = order.metadata_json == "{}" or same_metadata(order.metadata_json, document.metadata_json)
+    return same and (not order.tags or set(order.tags) == set(document.tags))
 
 
 def key_of(order: Order) -> tuple[str, str]:

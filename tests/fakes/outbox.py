@@ -16,6 +16,7 @@ class MemoryOutbox:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
+        self._claims: dict[str, tuple[str, float]] = {}  # job id: holder, until
         self._position = 0
 
     async def accept(self, entry: Entry) -> Entry:
@@ -68,14 +69,28 @@ class MemoryOutbox:
         anew = replace(entry, position=self._next_position(), refusal=None, open=True)
         return self._change(anew, now, state=EntryState.PENDING)
 
-    async def heads(self, after_position: int, limit: int) -> list[Entry]:
-        firsts: dict[tuple[str, str], Entry] = {}
+    async def heads(self, after_position: int, limit: int, holder: str, now: float) -> list[Entry]:
+        before: list[tuple[str, str]] = []
+        heads: list[Entry] = []
         for entry in sorted(self._those(lambda entry: entry.open), key=lambda entry: entry.position):
-            firsts.setdefault(entry.key, entry)
-        return [entry for entry in firsts.values() if entry.position > after_position][:limit]
+            collection, key = entry.key
+            if not any(c == collection and (k in {key, ""} or not key) for c, k in before):
+                heads.append(entry)
+            before.append(entry.key)
+        later = (entry for entry in heads if entry.position > after_position)
+        return [entry for entry in later if self._is_free(entry, holder, now)][:limit]
+
+    async def claim(self, entry: Entry, holder: str, now: float, until: float) -> bool:
+        known = self.entries.get(entry.job_id)
+        if known is None or not known.open or not self._is_as_seen(entry) or not self._is_free(entry, holder, now):
+            return False
+        self._claims[entry.job_id] = (holder, until)
+        return True
 
     async def has_open(self, collection: str, document_key: str) -> bool:
-        return bool(self._those(lambda entry: entry.open and entry.key == (collection, document_key)))
+        return bool(
+            self._those(lambda entry: entry.open and entry.key in {(collection, document_key), (collection, "")})
+        )
 
     async def forwarded(self, entry: Entry, known_as: str, now: float) -> None:
         if self._is_as_seen(entry):
@@ -104,6 +119,10 @@ class MemoryOutbox:
 
     def _those(self, wanted: Callable[[Entry], bool]) -> list[Entry]:
         return [entry for entry in self.entries.values() if wanted(entry)]
+
+    def _is_free(self, entry: Entry, holder: str, now: float) -> bool:
+        claimed_by, until = self._claims.get(entry.job_id, ("", 0.0))
+        return until <= now or claimed_by == holder
 
     def _is_as_seen(self, entry: Entry) -> bool:
         known = self.entries.get(entry.job_id)

@@ -2,13 +2,15 @@
 
 from concurrent.futures import Executor
 
+from rag_server.bootstrap.searching import SearchModels, searching
+from rag_server.domain.ranking import ModelKind
 from rag_server.domain.search import Answer, Query, SearchMode
-from rag_server.use_cases.searching import Searching
 from rag_server.views.follower import Follower
 from tests.fakes.change_log import MemoryChangeLog
 from tests.fakes.serving_views import EMBEDDER
 
 LONG_S = 20.0
+MODELS = SearchModels("hashing", ModelKind.TRANSFORMER, EMBEDDER)
 
 
 class Library:
@@ -17,7 +19,7 @@ class Library:
     def __init__(self, log: MemoryChangeLog, follower: Follower, executor: Executor) -> None:
         self.log = log
         self.follower = follower
-        self.searching = Searching(follower, log, EMBEDDER, 1.0, executor)
+        self.searching = searching(follower, log, MODELS, executor)
 
     async def level(self) -> None:
         self.follower.poke()

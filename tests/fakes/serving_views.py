@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rag_server.adapters.faiss.view import FaissView
+from rag_server.adapters.postings.view import PostingsView
 from rag_server.adapters.tantivy.view import TantivyView
 from rag_server.ports import ChangeLog
 from rag_server.views.follower import Follower
 from rag_server.views.keeping import Keeping
 from rag_server.views.manifest import ModelOfVectors
-from rag_server.views.pair import Views
 from rag_server.views.snapshot import Snapshots
+from rag_server.views.united import Views
 from tests.fakes.change_log import MemoryChangeLog, Text
 from tests.fakes.hashing_embedder import HashingEmbedder
 
@@ -24,7 +25,7 @@ def texts(*each: str) -> list[Text]:
 
 
 def new_views(folder: Path) -> Views:
-    return Views(FaissView(EMBEDDER.dimensions), TantivyView(folder / "work"))
+    return Views(FaissView(EMBEDDER.dimensions), TantivyView(folder / "work"), PostingsView(), folder.joinpath)
 
 
 def follower_of(log: ChangeLog, folder: Path) -> Follower:

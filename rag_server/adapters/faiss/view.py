@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from rag_server.adapters.faiss import files
 from rag_server.adapters.faiss.block import Rows, document_key
-from rag_server.adapters.faiss.collection import CollectionVectors, FaissVectors, GrowingCollection
+from rag_server.adapters.faiss.collection import CollectionVectors, FaissVectors
+from rag_server.adapters.faiss.growing import GrowingCollection
+from rag_server.adapters.faiss.living_segment import opened
 from rag_server.domain.document import DocumentChunks, IndexedChunk
 
 
 class FaissView:
-    """Implements the port View of VectorIndex: exact, and never changing what is being searched."""
+    """Implements the port VectorView: never changing what is being searched."""
 
     def __init__(self, dimensions: int) -> None:
         self._dimensions = dimensions
@@ -33,12 +35,16 @@ class FaissView:
         for name, changed in latest.items():
             growing = self._growing.setdefault(name, GrowingCollection(_nothing(self._dimensions)))
             self._apply_to(growing, list(changed.values()))
-            state = growing.state()
-            if state is None:
-                del self._growing[name]
-                collections.pop(name, None)
-            else:
-                collections[name] = state
+            self._show(name, collections)
+        self._state = FaissVectors(self._dimensions, collections)
+
+    def adopt(self, collection: str, sha256: str, path: Path) -> None:
+        growing = self._growing.get(collection)
+        if growing is None:
+            return
+        growing.adopt(sha256, opened(path, self._dimensions, sha256))
+        collections = dict(self._state.collections)
+        self._show(collection, collections)
         self._state = FaissVectors(self._dimensions, collections)
 
     def state(self) -> FaissVectors:
@@ -57,6 +63,14 @@ class FaissView:
     def close(self) -> None:
         self.clear()
 
+    def _show(self, name: str, collections: dict[str, CollectionVectors]) -> None:
+        state = self._growing[name].state()
+        if state is None:
+            del self._growing[name]
+            collections.pop(name, None)
+        else:
+            collections[name] = state
+
     def _apply_to(self, growing: GrowingCollection, documents: Sequence[DocumentChunks]) -> None:
         keys = [document_key(document.document_id) for document in documents]
         growing.remove(np.array(keys, np.int64).T)
@@ -70,8 +84,9 @@ class FaissView:
         if vectors.shape[1] != self._dimensions or not np.isfinite(vectors).all():
             raise ValueError(f"not finite vectors of {self._dimensions} dimensions")
         chunk_ids = np.array([chunk.chunk_id for chunk in chunks], np.int64)
-        return Rows(vectors, chunk_ids, documents, (vectors == 0).all(axis=1))
+        versions = np.array([chunk.version_id for chunk in chunks], np.int64)
+        return Rows(vectors, chunk_ids, versions, documents, (vectors == 0).all(axis=1))
 
 
 def _nothing(dimensions: int) -> CollectionVectors:
-    return CollectionVectors((), files.empty_tail(dimensions))
+    return CollectionVectors((), (), files.empty_tail(dimensions))

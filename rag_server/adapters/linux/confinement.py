@@ -38,7 +38,7 @@ def confine(memory_bytes: int, parent_pid: int, program: Program | None = None) 
     With `program` it may become that, which then is as confined as it is now.
     Returns the level of isolation reached, for the operator: the layers joined by "+".
     """
-    _die_with(parent_pid)
+    die_with(parent_pid)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     os.umask(0o077)
     os.nice(_NICENESS)
@@ -76,7 +76,8 @@ def _readable() -> list[Path]:
     return [own, Path(sys.prefix), Path(sys.base_prefix), *map(Path, system + devices)]
 
 
-def _die_with(parent_pid: int) -> None:
+def die_with(parent_pid: int) -> None:
+    """Have the kernel end this process with its parent, even where it is stopped."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:  # it died before the line above
         sys.exit(1)

@@ -9,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.adapters.sqlite.rows import (
+    DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
+    attributes_from_row,
     change_from_row,
     indexed_chunk_from_row,
     passage_from_row,
+    segment_from_row,
     to_json,
 )
 from rag_server.domain.document import Change, ChangeKind, IndexedChunk, Passage
+from rag_server.domain.filter import Attributes
+from rag_server.domain.segment import StoredSegment
 from storage.sqlite import Database
 
 LAST_SEQUENCE = "SELECT coalesce(max(sequence), 0) FROM change"
@@ -27,18 +32,30 @@ VALUES (({LAST_SEQUENCE}) + 1, ?, ?, ?, ?, ?) RETURNING sequence
 """
 
 _CHANGES = """
-SELECT sequence, kind, collection, document_id, version_id FROM change WHERE sequence > ? ORDER BY sequence LIMIT ?
+SELECT sequence, kind, collection, document_id, version_id, segment_id FROM change WHERE sequence > ?
+ORDER BY sequence LIMIT ?
 """
 
 _CHUNKS_OF = """
-SELECT c.chunk_id, c.collection, d.document_id, c.text, c.headings,
+SELECT c.chunk_id, c.collection, d.document_id, c.version_id, c.text, c.headings,
   coalesce(nullif(json_extract(v.properties, '$.title'), ''), v.file_name), c.vector
 FROM document d JOIN version v ON v.version_id = d.current_version_id JOIN chunk c ON c.version_id = v.version_id
 WHERE d.current_version_id = ? ORDER BY c.ordinal
 """
 
+_ATTRIBUTES = f"""
+SELECT v.version_id, {DOCUMENT_COLUMNS} FROM document d JOIN version v ON v.version_id = d.current_version_id
+WHERE d.current_version_id IN (SELECT value FROM json_each(?))
+"""
+
+_CURRENT_VERSION_IDS = "SELECT current_version_id FROM document ORDER BY current_version_id"
+
 _CURRENT_CHUNK_IDS = """
 SELECT c.chunk_id FROM document d JOIN chunk c ON c.version_id = d.current_version_id ORDER BY c.chunk_id
+"""
+
+_SEGMENT = """
+SELECT segment_id, collection, sha256, size_bytes, row_count FROM segment WHERE segment_id = ? AND state = 'CURRENT'
 """
 
 _PASSAGES = f"""
@@ -73,16 +90,37 @@ class SqliteChangeLog:
 
         return self._database.read_here(work)
 
-    def current_chunk_ids(self) -> NDArray[np.int64]:
-        def work(connection: apsw.Connection) -> NDArray[np.int64]:
-            return np.fromiter((row[0] for row in connection.execute(_CURRENT_CHUNK_IDS)), np.int64)
+    def attributes_of(self, version_ids: Sequence[int]) -> dict[int, Attributes]:
+        def work(connection: apsw.Connection) -> dict[int, Attributes]:
+            wanted = to_json([int(version_id) for version_id in version_ids])
+            found = (attributes_from_row(row) for row in connection.execute(_ATTRIBUTES, (wanted,)))
+            return {attributes.version_id: attributes for attributes in found}
 
         return self._database.read_here(work)
+
+    def segment(self, segment_id: int) -> StoredSegment | None:
+        def work(connection: apsw.Connection) -> StoredSegment | None:
+            row = connection.execute(_SEGMENT, (segment_id,)).fetchone()
+            return None if row is None else segment_from_row(row)
+
+        return self._database.read_here(work)
+
+    def current_chunk_ids(self) -> NDArray[np.int64]:
+        return self._ids(_CURRENT_CHUNK_IDS)
+
+    def current_version_ids(self) -> NDArray[np.int64]:
+        return self._ids(_CURRENT_VERSION_IDS)
 
     def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
         def work(connection: apsw.Connection) -> dict[int, Passage]:
             wanted = to_json([int(chunk_id) for chunk_id in chunk_ids])
             found = (passage_from_row(row) for row in connection.execute(_PASSAGES, (wanted,)))
             return {passage.chunk_id: passage for passage in found}
+
+        return self._database.read_here(work)
+
+    def _ids(self, query: str) -> NDArray[np.int64]:
+        def work(connection: apsw.Connection) -> NDArray[np.int64]:
+            return np.fromiter((row[0] for row in connection.execute(query)), np.int64)
 
         return self._database.read_here(work)

@@ -43,6 +43,10 @@ SUPERSEDED = """(
              AND t.admission >= job.admission)
 )"""
 
+# A condition on a row of `job`: another job builds a segment of the collection, or will.
+MAINTENANCE_IS_OPEN = """EXISTS (SELECT 1 FROM job o WHERE o.collection = job.collection
+  AND o.kind = 'MAINTENANCE' AND o.state IN ('QUEUED', 'RUNNING'))"""
+
 # A condition on a row of `job`.
 OPEN = "state IN ('QUEUED', 'RUNNING')"
 

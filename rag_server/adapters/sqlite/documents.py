@@ -72,12 +72,12 @@ class SqliteDocuments:
     async def get(self, document_id: str, collection: str = "") -> Document:
         row = await self._database.read(lambda connection: _document_row(connection, document_id, collection))
         if row is None:
-            raise _no_document(document_id)
+            raise no_document(document_id)
         return document_from_row(row)
 
     async def list_documents(self, collection: str, after_key: str, limit: int) -> list[Document]:
         def work(connection: apsw.Connection) -> list[Document]:
-            _collection(connection, collection)
+            existing_collection(connection, collection)
             return [document_from_row(row) for row in connection.execute(_BY_KEY, (collection, after_key, limit))]
 
         return await self._database.read(work)
@@ -89,7 +89,7 @@ class SqliteDocuments:
         return await durably(self._database, "delete", work)
 
     async def get_collection(self, collection: str) -> Collection:
-        return await self._database.read(lambda connection: _collection(connection, collection))
+        return await self._database.read(lambda connection: existing_collection(connection, collection))
 
     async def list_collections(self, after: str, limit: int) -> list[Collection]:
         def work(connection: apsw.Connection) -> list[Collection]:
@@ -108,8 +108,8 @@ def _document_row(connection: apsw.Connection, document_id: str, collection: str
     return connection.execute(_BY_ID, {"document_id": document_id, "collection": collection}).fetchone()
 
 
-def _collection(connection: apsw.Connection, collection: str) -> Collection:
-    """Raises CollectionNotFound."""
+def existing_collection(connection: apsw.Connection, collection: str) -> Collection:
+    """The collection. Raises CollectionNotFound."""
     row = connection.execute(_ONE_COLLECTION, (collection,)).fetchone()
     if row is None:
         raise _no_collection(collection)
@@ -122,7 +122,7 @@ def _delete(connection: apsw.Connection, document_id: str, collection: str, now:
         # Gone at this very moment: this work has run before, and its commit succeeded after all.
         sequence = connection.execute(_DELETED_JUST_NOW, (document_id, now)).get
         if sequence is None:
-            raise _no_document(document_id)
+            raise no_document(document_id)
         return int(sequence)
     document = document_from_row(row)
     sequence = append_change(connection, ChangeKind.DELETED, (document.collection, document_id, 0), now)
@@ -149,6 +149,7 @@ def _delete_collection(connection: apsw.Connection, collection: str, now: float)
     sequence = int(connection.execute(LAST_SEQUENCE).get)
     _clear(connection, _THE_COLLECTION, {**bindings, "sequence": sequence})
     connection.execute("DELETE FROM collection WHERE collection = ?", (collection,))
+    connection.execute("UPDATE segment SET state = 'RETIRED' WHERE collection = ?", (collection,))
     return sequence, deleted
 
 
@@ -157,10 +158,12 @@ def _clear(connection: apsw.Connection, meant: str, bindings: dict[str, Any]) ->
     connection.execute(f"DELETE FROM document WHERE {meant}", bindings)
     connection.execute(f"{_CANCEL_JOBS} {meant}", bindings)
     connection.execute(f"{_ERASE_VERSIONS} {meant}", bindings)
+    connection.execute(f"DELETE FROM history WHERE {meant}", bindings)
     connection.execute(_BURY, bindings)
 
 
-def _no_document(document_id: str) -> DocumentNotFound:
+def no_document(document_id: str) -> DocumentNotFound:
+    """What is raised where a document is not there."""
     return DocumentNotFound(name=f"documents/{document_id}")
 
 

@@ -27,7 +27,8 @@ WHERE request_id <> '' GROUP BY +request_id HAVING count(*) > 1
 """
 _PUBLISHED_WITHOUT_CHANGE = f"""
 SELECT 'jobs/' || job_id || ' has succeeded without an entry in the change log' FROM job
-WHERE {_FOUND} AND NOT EXISTS (SELECT 1 FROM change c WHERE c.sequence = job.sequence AND c.kind = 'PUBLISHED'
+WHERE kind = 'INGEST' AND {_FOUND}
+  AND NOT EXISTS (SELECT 1 FROM change c WHERE c.sequence = job.sequence AND c.kind = 'PUBLISHED'
   AND c.document_id = job.document_id)
 """
 
@@ -45,6 +46,16 @@ WHERE l.version_id IS NOT d.current_version_id
 UNION ALL
 SELECT 'documents/' || l.document_id || ' is PUBLISHED in the change log, and is not there'
 FROM last l LEFT JOIN document d ON d.document_id = l.document_id WHERE l.kind = 'PUBLISHED' AND d.document_id IS NULL
+"""
+
+_LOG_AND_SEGMENTS_DIFFER = """
+SELECT 'segment ' || s.segment_id || ' has no entry in the change log at ' || s.sequence
+FROM segment s LEFT JOIN change c ON c.sequence = s.sequence AND c.segment_id = s.segment_id AND c.kind = 'SEGMENT'
+WHERE c.sequence IS NULL
+UNION ALL
+SELECT 'segment ' || c.segment_id || ' is in the change log, and is not there'
+FROM change c LEFT JOIN segment s ON s.segment_id = c.segment_id AND s.sequence = c.sequence
+WHERE c.kind = 'SEGMENT' AND s.segment_id IS NULL
 """
 
 _HELD = "SELECT count(*) FROM job WHERE state = 'RUNNING'"
@@ -92,6 +103,7 @@ def _log(connection: apsw.Connection) -> Invariant:
     count, first, last = row
     faults = [] if first == 1 and last == count else [f"{count} changes are numbered {first} to {last}"]
     faults += [*_told(connection, _PUBLISHED_TWICE), *_told(connection, _LOG_AND_DOCUMENTS_DIFFER)]
+    faults += _told(connection, _LOG_AND_SEGMENTS_DIFFER)
     title = "The change log is dense, publishes each version once and agrees with the documents."
     return _invariant("I3", title, count, faults)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import apsw
 
-from rag_server.adapters.sqlite.claims import SUPERSEDED, end_crashed, retire_staged
+from rag_server.adapters.sqlite.claims import MAINTENANCE_IS_OPEN, SUPERSEDED, end_crashed, retire_staged
 from rag_server.adapters.sqlite.rows import JOB_COLUMNS, Row, job_from_row, to_json
 from rag_server.adapters.sqlite.steps import durably
 from rag_server.adapters.sqlite.unchanged import standing_document
 from rag_server.domain.errors import JobEnded, JobNotFound, JobNotRetryable, RequestIdReused
 from rag_server.domain.failure import FailureReason
-from rag_server.domain.job import TERMINAL, Job, JobCount, JobKind, JobState, Order
+from rag_server.domain.job import TERMINAL, Job, JobCount, JobState, Order
 from rag_server.domain.pipeline import Pipeline
 from rag_server.ports import JobFilter
 from storage.sqlite import Database
@@ -28,10 +28,11 @@ _BY_REQUEST = f"SELECT {JOB_COLUMNS} FROM job WHERE request_id = ? AND request_i
 
 _ADMIT = f"""
 INSERT INTO job (job_id, kind, collection, document_key, file_name, sha256, size_bytes, media_type, metadata, tags,
-  priority, request_id, traceparent, origin_request_id, state, revision, create_time, update_time, attempt, crashes,
-  cancel_requested, fence, progress, document_id, document_version, sequence)
+  priority, request_id, traceparent, origin_request_id, parameters, state, revision, create_time, update_time, attempt,
+  crashes, cancel_requested, fence, progress, document_id, document_version, sequence)
 VALUES (:job_id, :kind, :collection, :document_key, :file_name, :sha256, :size_bytes, :media_type, :metadata, :tags,
-  :priority, :request_id, :traceparent, :origin_request_id, 'QUEUED', 1, :now, :now, 0, 0, 0, 0, '{{}}', '', 0, 0)
+  :priority, :request_id, :traceparent, :origin_request_id, :parameters, 'QUEUED', 1, :now, :now, 0, 0, 0, 0,
+  '{{}}', '', 0, 0)
 RETURNING {JOB_COLUMNS}
 """
 
@@ -59,6 +60,7 @@ _RETRY = f"""
 UPDATE job SET state = 'QUEUED', attempt = 0, crashes = 0, cancel_requested = 0, failure = NULL, end_time = NULL,
   progress = '{{}}', revision = revision + 1, update_time = :now
 WHERE job_id = :job_id AND state IN ('FAILED', 'CANCELLED', 'DEAD') AND NOT {SUPERSEDED}
+  AND NOT (kind = 'MAINTENANCE' AND {MAINTENANCE_IS_OPEN})
 RETURNING {JOB_COLUMNS}
 """
 
@@ -182,12 +184,18 @@ class SqliteJobs:
     def _make(self, connection: apsw.Connection, order: Order, now: float) -> Job:
         # Looked up before the job is there, which would be under way itself.
         standing = standing_document(connection, order, self._pipeline, _NOBODY_YET)
-        row = connection.execute(_ADMIT, _bindings(order, now)).fetchone()
-        assert row is not None  # noqa: S101 - an INSERT returns its row
+        job = insert_job(connection, order, now)
         if standing is None:
-            return job_from_row(row)
+            return job
         standing.end_job(connection, order.job_id, now)
         return job_from_row(_row(connection, order.job_id))
+
+
+def insert_job(connection: apsw.Connection, order: Order, now: float) -> Job:
+    """A new job that waits."""
+    row = connection.execute(_ADMIT, _bindings(order, now)).fetchone()
+    assert row is not None  # noqa: S101 - an INSERT returns its row
+    return job_from_row(row)
 
 
 def _equal(connection: apsw.Connection, order: Order) -> Job | None:
@@ -204,8 +212,8 @@ def _equal(connection: apsw.Connection, order: Order) -> Job | None:
     return job
 
 
-def _asked_for(order: Order) -> tuple[str, str, str]:
-    return order.collection, order.document_key, order.sha256
+def _asked_for(order: Order) -> tuple[str, ...]:
+    return order.kind, order.collection, order.document_key, order.sha256, order.parameters_json
 
 
 def _row(connection: apsw.Connection, job_id: str) -> Row:
@@ -228,7 +236,7 @@ def _retried(connection: apsw.Connection, job_id: str, now: float) -> Job:
 def _bindings(order: Order, now: float) -> dict[str, Any]:
     return {
         "job_id": order.job_id,
-        "kind": JobKind.INGEST,
+        "kind": order.kind,
         "collection": order.collection,
         "document_key": order.document_key,
         "file_name": order.file_name,
@@ -241,5 +249,6 @@ def _bindings(order: Order, now: float) -> dict[str, Any]:
         "request_id": order.request_id,
         "traceparent": order.traceparent,
         "origin_request_id": order.origin_request_id,
+        "parameters": order.parameters_json,
         "now": now,
     }

@@ -10,6 +10,7 @@ import uuid_utils
 
 from rag_server.adapters.sqlite.changes import append_change
 from rag_server.adapters.sqlite.claims import ENDED_PROGRESS, SUPERSEDED, ClaimedJob, fenced, look_up, retire_staged
+from rag_server.adapters.sqlite.history import retire_version
 from rag_server.adapters.sqlite.rows import failure_to_json, progress_to_json, to_json
 from rag_server.domain.document import ChangeKind, Summary
 from rag_server.domain.failure import Failure
@@ -18,7 +19,7 @@ from rag_server.ports import LeaseLost
 
 _SUPERSEDED = f"SELECT {SUPERSEDED} FROM job WHERE job_id = ?"
 
-_CANCELLED = f"""
+CANCEL = f"""
 UPDATE job SET state = 'CANCELLED', cancel_requested = 1, end_time = :now, update_time = :now, slot = NULL,
   lease_end = NULL, progress = {ENDED_PROGRESS}, revision = revision + 1
 WHERE job_id = :job_id AND fence = :fence AND state = 'RUNNING'
@@ -26,11 +27,9 @@ WHERE job_id = :job_id AND fence = :fence AND state = 'RUNNING'
 
 _COUNT = "SELECT count(*), coalesce(max(ordinal) + 1, 0) FROM chunk WHERE version_id = ?"
 
-_STANDING = "SELECT document_id, number, current_version_id FROM document WHERE collection = ? AND document_key = ?"
+STANDING = "SELECT document_id, number, current_version_id FROM document WHERE collection = ? AND document_key = ?"
 
-_RETIRE = "UPDATE version SET state = 'RETIRED' WHERE version_id = ? AND state = 'CURRENT'"
-
-_MAKE_CURRENT = """
+MAKE_CURRENT = """
 UPDATE version SET state = 'CURRENT', document_id = :document_id, number = :number, sequence = :sequence,
   publish_time = :now, media_type = :media_type, page_count = :page_count, page_total = :page_total,
   chunk_count = :chunk_count, char_count = :char_count, properties = :properties, problem = :problem
@@ -86,7 +85,7 @@ def _is_unwanted(connection: apsw.Connection, job: ClaimedJob, claim: Claim) -> 
 
 
 def _cancel(connection: apsw.Connection, publication: Publication) -> None:
-    connection.execute(_CANCELLED, fenced(publication.claim, now=publication.now))
+    connection.execute(CANCEL, fenced(publication.claim, now=publication.now))
     retire_staged(connection, [publication.claim.job.order.job_id])
 
 
@@ -102,9 +101,9 @@ def _check_chunks(connection: apsw.Connection, publication: Publication) -> None
 def _flip(connection: apsw.Connection, publication: Publication) -> int:
     order, summary, now = publication.claim.job.order, publication.summary, publication.now
     connection.execute("INSERT OR IGNORE INTO collection VALUES (?, ?)", (order.collection, now))
-    standing = connection.execute(_STANDING, (order.collection, order.document_key)).fetchone()
+    standing = connection.execute(STANDING, (order.collection, order.document_key)).fetchone()
     document_id, number, retired_id = standing or (str(uuid_utils.uuid7()), 0, 0)
-    connection.execute(_RETIRE, (retired_id,))
+    retire_version(connection, retired_id)
     sequence = append_change(
         connection, ChangeKind.PUBLISHED, (order.collection, document_id, publication.version_id), now
     )
@@ -117,7 +116,7 @@ def _flip(connection: apsw.Connection, publication: Publication) -> int:
         "outcome": IngestOutcome.UPDATED if standing else IngestOutcome.CREATED,
         "progress": progress_to_json(_all_done(summary)),
     }
-    connection.execute(_MAKE_CURRENT, bindings)
+    connection.execute(MAKE_CURRENT, bindings)
     if connection.changes() != 1:
         raise ValueError(f"version {publication.version_id} is not staged by this job")
     connection.execute(_POINT, bindings)

@@ -7,6 +7,8 @@ from storage.sqlite import Database
 # A job that failed or was cancelled may be tried again for as long as it is kept.
 _WANTED = """
 SELECT EXISTS (SELECT 1 FROM version WHERE sha256 = :sha256 AND state IN ('STAGED', 'CURRENT'))
+  OR EXISTS (SELECT 1 FROM version WHERE part_of = :sha256 AND part_of <> '' AND state = 'CURRENT')
+  OR EXISTS (SELECT 1 FROM segment WHERE sha256 = :sha256 AND state = 'CURRENT')
   OR EXISTS (SELECT 1 FROM job WHERE sha256 = :sha256 AND state NOT IN ('SUCCEEDED', 'SUCCEEDED_PARTIALLY'))
 """
 

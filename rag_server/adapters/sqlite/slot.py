@@ -7,6 +7,7 @@ from typing import Any
 import apsw
 
 from rag_server.adapters.sqlite.claims import ENDED_PROGRESS, end_crashed, fenced, look_up, retire_staged
+from rag_server.adapters.sqlite.queueing import NOT_PAUSED
 from rag_server.adapters.sqlite.rows import JOB_COLUMNS, failure_to_json, job_from_row, progress_to_json
 from rag_server.adapters.sqlite.steps import durably
 from rag_server.domain.failure import Failure
@@ -25,7 +26,7 @@ UPDATE job SET state = 'RUNNING', slot = :slot, lease_end = :lease_end, fence = 
   revision = revision + 1, update_time = :now
 WHERE state = 'QUEUED' AND admission = (
   SELECT admission FROM job INDEXED BY ix_job_queue
-  WHERE state = 'QUEUED' AND (next_attempt_time IS NULL OR next_attempt_time <= :now)
+  WHERE state = 'QUEUED' AND (next_attempt_time IS NULL OR next_attempt_time <= :now) AND {NOT_PAUSED}
   ORDER BY priority DESC, admission LIMIT 1)
 RETURNING {JOB_COLUMNS}, fence
 """
@@ -62,8 +63,15 @@ _RELEASE = f"""
 UPDATE job SET {_LET_GO}, attempt = attempt - 1,
   progress = CASE WHEN cancel_requested THEN {ENDED_PROGRESS} ELSE '{{}}' END,
   state = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'QUEUED' END,
-  end_time = CASE WHEN cancel_requested THEN :now END
+  end_time = CASE WHEN cancel_requested THEN :now END,
+  next_attempt_time = CASE WHEN NOT cancel_requested THEN :next_attempt_time END
 WHERE {_HELD} RETURNING state
+"""
+
+_DOCUMENTS_WAIT = f"""
+SELECT EXISTS (SELECT 1 FROM job INDEXED BY ix_job_queue
+  WHERE state = 'QUEUED' AND kind <> 'MAINTENANCE' AND (next_attempt_time IS NULL OR next_attempt_time <= ?)
+  AND {NOT_PAUSED})
 """
 
 
@@ -110,8 +118,11 @@ class SqliteSlot:
         told = {"failure": failure_to_json(failure), "next_attempt_time": next_attempt_time, "now": now}
         await self._leave("defer", _DEFER, claim, {"max_attempts": MAX_ATTEMPTS, **told})
 
-    async def release(self, claim: Claim, now: float) -> None:
-        await self._leave("release", _RELEASE, claim, {"now": now})
+    async def release(self, claim: Claim, now: float, next_attempt_time: float | None = None) -> None:
+        await self._leave("release", _RELEASE, claim, {"next_attempt_time": next_attempt_time, "now": now})
+
+    async def documents_wait(self, now: float) -> bool:
+        return bool(await self._database.read(lambda connection: connection.execute(_DOCUMENTS_WAIT, (now,)).get))
 
     async def _leave(self, step: str, statement: str, claim: Claim, values: dict[str, Any]) -> None:
         """Run a statement that takes the job out of the worker's hands."""

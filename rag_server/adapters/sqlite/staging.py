@@ -37,9 +37,9 @@ SELECT c.vector FROM chunk c JOIN version v ON v.version_id = c.version_id
 WHERE c.collection = ? AND c.content_hash = ? AND v.erased = 0 AND v.model_fingerprint = ? LIMIT 1
 """
 
-_ADD_PAGE = "INSERT OR REPLACE INTO page (version_id, ordinal, page_number, char_start, text) VALUES (?, ?, ?, ?, ?)"
+ADD_PAGE = "INSERT OR REPLACE INTO page (version_id, ordinal, page_number, char_start, text) VALUES (?, ?, ?, ?, ?)"
 
-_ADD_CHUNK = """
+ADD_CHUNK = """
 INSERT INTO chunk (version_id, ordinal, collection, char_start, char_end, page_first, page_last, headings, text,
   content_hash, vector)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
@@ -112,16 +112,16 @@ class SqliteStaging:
                 _check_staged(connection, claim, version_id)
                 first = rows[0][1] if rows else 0
                 connection.execute("DELETE FROM page WHERE version_id = ? AND ordinal >= ?", (version_id, first))
-                connection.executemany(_ADD_PAGE, rows)
+                connection.executemany(ADD_PAGE, rows)
 
             await durably(self._database, "stage_text", work)
 
     async def stage_chunks(self, claim: Claim, version_id: int, chunks: Sequence[StagedChunk]) -> None:
-        rows = [_chunk_row(version_id, claim.job.order.collection, chunk) for chunk in chunks]
+        rows = [chunk_row(version_id, claim.job.order.collection, chunk) for chunk in chunks]
 
         def work(connection: apsw.Connection) -> None:
             _check_staged(connection, claim, version_id)
-            connection.executemany(_ADD_CHUNK, rows)
+            connection.executemany(ADD_CHUNK, rows)
 
         await durably(self._database, "stage_chunks", work)
 
@@ -150,7 +150,8 @@ def _check_staged(connection: apsw.Connection, claim: Claim, version_id: int) ->
         raise ValueError(f"version {version_id} is not staged by this job")
 
 
-def _chunk_row(version_id: int, collection: str, staged: StagedChunk) -> tuple[object, ...]:
+def chunk_row(version_id: int, collection: str, staged: StagedChunk) -> tuple[object, ...]:
+    """The values of ADD_CHUNK."""
     chunk = staged.chunk
     place = (chunk.char_start, chunk.char_end, chunk.page_first, chunk.page_last)
     headings = to_json(chunk.headings) if chunk.headings else "[]"

@@ -27,9 +27,16 @@ STEPS = (
     "stage_text",
     "stage_chunks",
     "publish",
+    "publish_several",
+    "delete_several",
+    "finish",
+    "ask",
+    "publish_segment",
     "drop_retired",
     "delete",
     "delete_collection",
+    "pause",
+    "resume",
 )
 """Failpoints are `<step>.before_commit` and `<step>.after_commit`."""
 

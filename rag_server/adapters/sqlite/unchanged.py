@@ -1,7 +1,8 @@
-"""The rule of "unchanged": the same bytes under the same pipeline are not worked on twice."""
+"""The rule of "unchanged": the same bytes with the same words about them are not worked on twice."""
 
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
+import json
 from dataclasses import dataclass
 
 import apsw
@@ -10,9 +11,11 @@ from rag_server.adapters.sqlite.claims import OPEN
 from rag_server.adapters.sqlite.rows import progress_to_json
 from rag_server.domain.job import Order, Progress
 from rag_server.domain.pipeline import Pipeline
+from rag_server.domain.texts import same_metadata
 
 _STANDING = f"""
-SELECT d.document_id, d.number, v.sequence, v.problem, v.page_count, v.page_total, v.chunk_count
+SELECT d.document_id, d.number, v.sequence, v.problem, v.page_count, v.page_total, v.chunk_count, v.metadata,
+  v.tags
 FROM document d JOIN version v ON v.version_id = d.current_version_id
 WHERE d.collection = :collection AND d.document_key = :document_key AND v.sha256 = :sha256
   AND v.pipeline_version = :pipeline_version AND v.model_fingerprint = :model_fingerprint
@@ -82,4 +85,13 @@ def standing_document(
         "admission": admission,
     }
     row = connection.execute(_STANDING, bindings).fetchone()
-    return None if row is None else StandingDocument(*row)
+    if row is None:
+        return None
+    *known, metadata, tags = row
+    return StandingDocument(*known) if _says_nothing_new(order, metadata, tags) else None
+
+
+def _says_nothing_new(order: Order, metadata: str, tags: str) -> bool:
+    """Whether the document has the metadata and the tags already; an order without them leaves them as they are."""
+    same = order.metadata_json == "{}" or same_metadata(order.metadata_json, metadata)
+    return same and (not order.tags or set(order.tags) == set(json.loads(tags)))

@@ -87,6 +87,7 @@ def references_of(text: str) -> list[Reference]:
     return [Reference(each) for each in dict.fromkeys(parts) if len(each) > 1]
 
 
+@lru_cache(maxsize=4096)  # queries share their words
 def _word(typed: str, *, shouted: bool) -> Word:
     folded = FOLDED.analyze(typed)
     ordinal = _TYPED_ORDINAL.fullmatch(folded[0]) if folded else None

@@ -17,6 +17,8 @@ from rag_server.domain.wording import Wording
 TIE_BREAKER = 0.3
 # The rarest of a pasted page say what it is about.
 MOST_WORDS = 64
+# So many words are remembered with their counts, for each state of the index.
+MOST_COUNTS = 20_000
 # Each is a walk over all the words that begin so.
 MOST_PREFIXES = 8
 
@@ -35,6 +37,7 @@ class Queries:
 
     searcher: Searcher
     schema: Schema
+    counts: dict[Word, int]  # in how many passages a word stands; queries share their words
 
     def scoring(self, wording: Wording) -> list[Clause]:
         """What gives passages their scores; nothing where the wording has no word."""
@@ -74,12 +77,19 @@ class Queries:
 
     def _count(self, word: Word) -> int:
         """In how many passages the word stands in the form that most have: never the folded one, which stems share."""
-        forms = [(fields.PORTUGUESE, form) for form in word.portuguese]
-        forms += [(fields.ENGLISH, form) for form in word.english]
-        return max(self.searcher.doc_freq(field, form) for field, form in forms)
+        count = self.counts.get(word)
+        if count is None:
+            forms = [(fields.PORTUGUESE, form) for form in word.portuguese]
+            forms += [(fields.ENGLISH, form) for form in word.english]
+            count = max(self.searcher.doc_freq(field, form) for field, form in forms)
+            if len(self.counts) < MOST_COUNTS:
+                self.counts[word] = count
+        return count
 
     def _rarity(self, count: int) -> float:
         """The inverse document frequency, as the engine reckons it."""
+        # Chunks that are deleted are counted with a word until their segment is merged.
+        count = min(count, self.searcher.num_docs)
         return math.log(1 + (self.searcher.num_docs - count + 0.5) / (count + 0.5))
 
     def _any_form(self, word: Word) -> Query:

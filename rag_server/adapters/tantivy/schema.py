@@ -9,6 +9,7 @@ from rag_server.adapters.tantivy import analysis
 from rag_server.domain.document import IndexedChunk
 
 CHUNK_ID = "chunk_id"
+VERSION_ID = "version_id"
 DOCUMENT_ID = "document_id"
 COLLECTION = "collection"
 FOLDED = "folded"
@@ -20,6 +21,7 @@ def build_schema() -> Schema:
     """Title and headings stand in the three text fields, before the text: measured as good as fields of their own."""
     builder = SchemaBuilder()
     builder.add_unsigned_field(CHUNK_ID, indexed=True, fast=True)
+    builder.add_unsigned_field(VERSION_ID, indexed=True, fast=True)
     builder.add_text_field(DOCUMENT_ID, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(COLLECTION, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(FOLDED, tokenizer_name=FOLDED, index_option="position")
@@ -44,6 +46,7 @@ def entry_of(chunk: IndexedChunk, schema: Schema) -> Document:
     text = analysis.prepared("\n".join(_texts(chunk)))
     fields = {
         CHUNK_ID: chunk.chunk_id,
+        VERSION_ID: chunk.version_id,
         DOCUMENT_ID: chunk.document_id,
         COLLECTION: chunk.collection,
         FOLDED: text,

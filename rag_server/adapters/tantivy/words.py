@@ -1,19 +1,27 @@
 """One state of the word index, and how it is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from tantivy import DocAddress, Occur, Query, Schema, Searcher
 
 from rag_server.adapters.tantivy import schema as fields
+from rag_server.adapters.tantivy.analysis import Word
 from rag_server.adapters.tantivy.highlighting import marks_in, sought
 from rag_server.adapters.tantivy.queries import Queries
 from rag_server.domain.explanation import TermScores
 from rag_server.domain.ranking import NOTHING, Scored, ranked
 from rag_server.domain.search import Mark
+from rag_server.domain.version_set import VersionSet
 from rag_server.domain.wording import Wording
+
+# A search within many versions looks at so many times more than it needs, then at more again; within few it names them.
+FIRST_DEPTH = 8
+MORE_DEPTH = 8
+DEEPEST = 100_000
+NAMED_VERSIONS = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,13 +30,15 @@ class TantivyWords:
 
     searcher: Searcher
     schema: Schema
+    counts: dict[Word, int] = field(default_factory=dict)  # of the queries so far
 
-    def search(self, collection: str, wording: Wording, limit: int) -> Scored:
+    def search(self, collection: str, wording: Wording, limit: int, within: VersionSet | None = None) -> Scored:
         query = self._query(wording)
-        if query is None:
+        if query is None or (within is not None and not len(within)):
             return NOTHING
         of_collection = self._queries.term(fields.COLLECTION, collection)
-        return self._scored(_within(query, of_collection, *self._queries.conditions(wording)), limit)
+        meant = _within(query, of_collection, *self._queries.conditions(wording))
+        return self._scored(meant, limit) if within is None else self._scored_within(meant, limit, within)
 
     def scores_of(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         query = self._query(wording)
@@ -60,7 +70,7 @@ class TantivyWords:
 
     @property
     def _queries(self) -> Queries:
-        return Queries(self.searcher, self.schema)
+        return Queries(self.searcher, self.schema, self.counts)
 
     def _query(self, wording: Wording) -> Query | None:
         """What the wording asks for; None where it has no word."""
@@ -75,12 +85,31 @@ class TantivyWords:
         return np.array([scores.get(chunk_id, 0.0) for chunk_id in chunk_ids.tolist()])
 
     def _scored(self, query: Query, limit: int) -> Scored:
+        addresses, scores = self._hits(query, limit)
+        return ranked(self._ids(addresses), scores)
+
+    def _scored_within(self, query: Query, limit: int, within: VersionSet) -> Scored:
+        """The best of these versions: of few, asked for by name; of many, those among more and more of the best."""
+        depth = limit * FIRST_DEPTH
+        while len(within) > NAMED_VERSIONS and depth <= DEEPEST:
+            addresses, scores = self._hits(query, depth)
+            held = within.holds(self._numbers(fields.VERSION_ID, addresses))
+            if len(addresses) < depth or np.count_nonzero(held) >= limit:
+                chosen = np.flatnonzero(held)[:limit]
+                return ranked(self._ids([addresses[place] for place in chosen]), scores[chosen])
+            depth *= MORE_DEPTH
+        versions = Query.term_set_query(self.schema, fields.VERSION_ID, within.version_ids.tolist())
+        return self._scored(_within(query, versions), limit)
+
+    def _hits(self, query: Query, limit: int) -> tuple[list[DocAddress], NDArray[np.float64]]:
         hits = self.searcher.search(query, limit, count=False).hits
-        scores = np.array([score for score, _ in hits], np.float64)
-        return ranked(self._ids([address for _, address in hits]), scores)
+        return [address for _, address in hits], np.array([score for score, _ in hits], np.float64)
+
+    def _numbers(self, field: str, addresses: list[DocAddress]) -> NDArray[np.int64]:
+        return np.array(self.searcher.fast_field_values(field, addresses), np.int64)
 
     def _ids(self, addresses: list[DocAddress]) -> NDArray[np.int64]:
-        return np.array(self.searcher.fast_field_values(fields.CHUNK_ID, addresses), np.int64)
+        return self._numbers(fields.CHUNK_ID, addresses)
 
     def _any_of(self, chunk_ids: NDArray[np.int64]) -> Query:
         # For a hundred ids a third faster than the engine's own set query.

@@ -27,7 +27,12 @@ _PROPERTY_OF = {
 
 def read_markdown(source: Source, budget: Budget) -> Reading:
     """The whole file as one page."""
-    text = contents_as_text(source, budget).replace("\r\n", "\n")
+    return markdown_reading(contents_as_text(source, budget), budget)
+
+
+def markdown_reading(text: str, budget: Budget) -> Reading:
+    """The text as one page, with what its front matter says of it."""
+    text = text.replace("\r\n", "\n")
     properties: dict[str, str] = {}
     front_matter = _FRONT_MATTER.match(text[:_MAX_FRONT_MATTER_CHARS])
     if front_matter:

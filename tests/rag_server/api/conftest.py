@@ -10,16 +10,23 @@ import pytest
 
 from acervo.rag.v1 import (
     collection_service_pb2_grpc,
+    content_service_pb2_grpc,
     document_service_pb2_grpc,
     ingest_service_pb2_grpc,
     job_service_pb2_grpc,
+    queue_service_pb2_grpc,
 )
 from acervo.rag.v1 import ingest_service_pb2 as ingest_pb
+from rag_server.api.contents import ContentApi
 from rag_server.api.documents import CollectionApi, DocumentApi
 from rag_server.api.ingest import IngestApi
 from rag_server.api.jobs import JobApi
+from rag_server.api.queue import QueueApi
 from rag_server.use_cases.admitting import Admitting
 from rag_server.use_cases.deleting import Deleting
+from rag_server.use_cases.fetching import Fetching
+from rag_server.use_cases.listing import Listing
+from rag_server.use_cases.mass_deleting import MassDeleting
 from rag_server.use_cases.watching import Watching
 from serving.interceptors import Around, Checked
 from serving.layers import errors_to_status, identified, valid_request
@@ -65,8 +72,14 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     to = server.grpc
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(IngestApi(admitting, watching, blobs), to)
     job_service_pb2_grpc.add_JobServiceServicer_to_server(JobApi(store.jobs, watching, wakeups), to)
-    document_service_pb2_grpc.add_DocumentServiceServicer_to_server(DocumentApi(store.documents, deleting), to)
-    collection_service_pb2_grpc.add_CollectionServiceServicer_to_server(CollectionApi(store.documents, deleting), to)
+    mass_deleting = MassDeleting(store.jobs, store.documents, wakeups)
+    document_api = DocumentApi(store.documents, Listing(store.contents), deleting, mass_deleting)
+    content_api = ContentApi(store.contents, Fetching(store.contents, blobs))
+    document_service_pb2_grpc.add_DocumentServiceServicer_to_server(document_api, to)
+    content_service_pb2_grpc.add_ContentServiceServicer_to_server(content_api, to)
+    collection_api = CollectionApi(store.documents, deleting, indexes)
+    collection_service_pb2_grpc.add_CollectionServiceServicer_to_server(collection_api, to)
+    queue_service_pb2_grpc.add_QueueServiceServicer_to_server(QueueApi(store.queueing, wakeups), to)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Served(store, indexes, blobs, channel)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rag_server.use_cases.searching import SEARCH_THREADS
 from tests.fakes.change_log import MemoryChangeLog
 from tests.fakes.searched_library import Library
 from tests.fakes.serving_views import following
@@ -12,5 +13,5 @@ from tests.fakes.serving_views import following
 @pytest.fixture
 async def library(tmp_path: Path) -> AsyncIterator[Library]:
     log = MemoryChangeLog()
-    with ThreadPoolExecutor(2) as executor, following(log, tmp_path) as follower:
+    with ThreadPoolExecutor(SEARCH_THREADS) as executor, following(log, tmp_path) as follower:
         yield Library(log, follower, executor)

@@ -26,7 +26,7 @@ async def test_the_explained_parts_recompute_every_score_and_so_the_order(librar
             assert weights.lexical * parts.bm25 + weights.dense * parts.cosine == pytest.approx(hit.score, rel=1e-5)
             assert sum(term.score for term in parts.terms) == pytest.approx(parts.bm25, rel=1e-5)
             assert parts.lexical_rank >= (1 if mode is SearchMode.LEXICAL else 0)
-        assert answer.explanation.fingerprint == EMBEDDER.fingerprint
+        assert answer.explanation.models.fingerprint == EMBEDDER.fingerprint
         stages = {one.stage for one in answer.explanation.stages}
         assert {Stage.LOAD, Stage.EXPLAIN} <= stages
         assert (Stage.LEXICAL in stages) == (Stage.HIGHLIGHT in stages) == (mode is not SearchMode.DENSE)

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import uuid_utils
 
 from rag_server.adapters.sqlite.references import SqliteReferences
-from rag_server.domain.job import JobState
+from rag_server.domain.job import JobKind, JobState, Order
+from rag_server.segment_ports import BuiltSegment
 from rag_server.use_cases.maintaining import Maintaining
 from storage.blobs import Blob, BlobFolder
 from storage.sqlite import Database
-from tests.contracts.ingesting import claim, order
+from tests.contracts.ingesting import claim, order, tick
 from tests.fakes.memory_wakeups import MemoryWakeups
 from tests.fakes.store_ports import StorePorts, open_database, sqlite_ports
 
@@ -45,6 +47,18 @@ async def test_files_that_no_document_and_no_job_needs_are_removed(tmp_path: Pat
     await store.jobs.admit(order(content="one"), time.time())
     await maintaining(store, blobs, database, MemoryWakeups()).sweep_files()
     assert (blobs.has(wanted), blobs.has(orphan)) == (True, False)
+
+
+async def test_the_file_of_a_segment_is_removed_once_it_is_out_of_use(tmp_path: Path, database: Database) -> None:
+    store, blobs = sqlite_ports(database), BlobFolder(tmp_path / "blobs")
+    sweeping = maintaining(store, blobs, database, MemoryWakeups())
+    segment = await old_blob(blobs, "a segment")
+    for built, replaced, kept in ((BuiltSegment(segment, 1), (), True), (None, (1,), False)):
+        order = Order(str(uuid_utils.uuid7()), "default", "", "", "", 0, kind=JobKind.MAINTENANCE)
+        assert await store.segments.ask(order, tick())
+        await store.segments.publish(await claim(store), built, replaced, tick())
+        await sweeping.sweep_files()
+        assert blobs.has(segment) is kept
 
 
 async def test_a_lease_that_ran_out_is_queued_again_and_the_worker_told(tmp_path: Path, database: Database) -> None:

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rag_server.adapters.tantivy.words import TantivyWords
+from rag_server.bootstrap.searching import searching
 from rag_server.domain.errors import IndexBehind
 from rag_server.domain.search import Degradation, Query, SearchMode
 from rag_server.use_cases import searching as module
 from rag_server.use_cases.retrieving import WordsFailed
-from rag_server.use_cases.searching import Searching
+from rag_server.use_cases.searching import SEARCH_THREADS, Searching
 from tests.fakes.change_log import MemoryChangeLog, Text
-from tests.fakes.searched_library import LONG_S, Library
+from tests.fakes.searched_library import LONG_S, MODELS, Library
 from tests.fakes.serving_views import EMBEDDER, following, texts
 
 
@@ -221,6 +222,9 @@ def test_any_text_is_answered(standing: Searching, text: str, mode: SearchMode) 
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searching]:
     log = MemoryChangeLog()
     log.publish("a", texts("obra pública 1", "licitação é 2/2018", "o b c", "中文 é"))
-    with ThreadPoolExecutor(1) as executor, following(log, tmp_path_factory.mktemp("standing")) as follower:
+    with (
+        ThreadPoolExecutor(SEARCH_THREADS) as executor,
+        following(log, tmp_path_factory.mktemp("standing")) as follower,
+    ):
         assert asyncio.run(follower.wait_for(log.last_sequence(), LONG_S))
-        yield Searching(follower, log, EMBEDDER, 1.0, executor)
+        yield searching(follower, log, MODELS, executor)

@@ -5,17 +5,20 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import structlog
 
 from rag_server.adapters.tantivy.view import TantivyView
 from rag_server.domain.document import Change
 from rag_server.domain.errors import NotReady
+from rag_server.domain.segment import StoredSegment
 from rag_server.views import follower as follower_module
 from rag_server.views.follower import Follower
 from rag_server.views.snapshot import ViewsInUse
 from tests.fakes.change_log import MemoryChangeLog
 from tests.fakes.serving_views import EMBEDDER, follower_of, following, library, texts
+from tests.rag_server.adapters.faiss.segmented import segment_of
 
 LONG_S = 20.0
 
@@ -205,7 +208,35 @@ async def test_dense_results_are_those_of_the_store(tmp_path: Path) -> None:
     with following(log, tmp_path) as follower:
         assert await follower.wait_for(20, LONG_S)
         vector = EMBEDDER.embed_query("a licitação 7 foi publicada")
-        assert follower.current().vectors.search("default", vector, 1).chunk_ids.tolist() == [16]
+        (found,) = follower.current().vectors.search("default", vector[np.newaxis], 1)
+        assert found.chunk_ids.tolist() == [16]
+
+
+async def test_a_segment_without_its_file_is_told_and_its_rows_stay_exact(tmp_path: Path) -> None:
+    log = library(3)
+    log.put_into_use(StoredSegment(1, "default", "a" * 64, 1, 6))
+    log.publish("d9", texts("mais um"))
+    with structlog.testing.capture_logs() as lines, following(log, tmp_path) as follower:
+        assert await follower.wait_for(5, LONG_S)
+        assert ids(follower) == (list(range(1, 8)),) * 2
+        assert follower.current().vectors.holdings()["default"].exact_rows == 7
+    assert [line["segment"] for line in lines if line["event"] == "segment_not_adopted"] == [1]
+    assert not any(line["event"] == "views_built_anew" for line in lines)
+
+
+async def test_a_restart_maps_the_segment_of_the_snapshot(tmp_path: Path) -> None:
+    log = library(3)
+    name, path = segment_of(list(log.chunks().values()), tmp_path, EMBEDDER.dimensions)
+    log.put_into_use(StoredSegment(1, "default", name, 1, 6))
+    with following(log, tmp_path) as follower:
+        assert await follower.wait_for(4, LONG_S)
+    path.unlink()
+    log.delete("d1")
+    with following(log, tmp_path) as follower:
+        assert await follower.wait_for(5, LONG_S)
+        assert ids(follower) == ([1, 2, 5, 6],) * 2
+        (segment,) = follower.current().vectors.holdings()["default"].segments
+        assert (segment.rows, segment.living) == (6, 4)
 
 
 class _Wrapped:
@@ -213,8 +244,11 @@ class _Wrapped:
         self.log = log
         self.last_sequence = log.last_sequence
         self.chunks_of = log.chunks_of
+        self.attributes_of = log.attributes_of
+        self.current_version_ids = log.current_version_ids
         self.current_chunk_ids = log.current_chunk_ids
         self.passages = log.passages
+        self.segment = log.segment
 
 
 class _Counting(_Wrapped):

@@ -70,8 +70,8 @@ def test_the_newest_is_loaded_and_two_are_kept(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("failpoint", "expected"),
     [
-        ("snapshot.before_files:3", OLDER),
         ("snapshot.before_files:4", OLDER),
+        ("snapshot.before_files:6", OLDER),
         ("snapshot.before_manifest:2", OLDER),
         ("snapshot.before_rename:2", OLDER),
         ("snapshot.before_current:2", OLDER),

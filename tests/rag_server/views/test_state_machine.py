@@ -58,8 +58,8 @@ class Following(RuleBasedStateMachine):
     @rule()
     def follow(self) -> None:
         batch = next_batch(self.log, self.position)
-        if batch.documents:
-            self.views.apply(batch.documents)
+        if batch.change_count:
+            self.views.apply(batch)
             self.position = batch.last_sequence
 
     @rule()
@@ -67,7 +67,7 @@ class Following(RuleBasedStateMachine):
         """A follower that died before it noted its position."""
         for after in range(max(0, self.position - 2), self.position):
             batch = next_batch(self.log, after)
-            self.views.apply(batch.documents)
+            self.views.apply(batch)
             self.position = batch.last_sequence
 
     @rule()
@@ -84,16 +84,17 @@ class Following(RuleBasedStateMachine):
         every = sorted(self.log.chunks())
         assert state.vectors.chunk_ids().tolist() == every
         assert state.words.chunk_ids().tolist() == every
+        assert state.documents.version_ids().tolist() == self.log.current_version_ids().tolist()
         for collection in (*COLLECTIONS, "none"):
             chunks = self.log.chunks(collection)
             for word in WORDS:
                 vector = EMBEDDER.embed_query(word)
                 cosines = {i: float(chunk.vector @ vector) for i, chunk in chunks.items() if chunk.vector.any()}
-                dense = state.vectors.search(collection, vector, 100)
+                (dense,) = state.vectors.search(collection, vector[np.newaxis], 100)
                 assert sorted(dense.chunk_ids.tolist()) == sorted(cosines)
                 assert dense.scores.tolist() == sorted(dense.scores.tolist(), reverse=True)
                 np.testing.assert_allclose(dense.scores, [cosines[i] for i in dense.chunk_ids.tolist()], atol=1e-6)
-                few = state.vectors.search(collection, vector, 3)
+                (few,) = state.vectors.search(collection, vector[np.newaxis], 3)
                 np.testing.assert_allclose(few.scores, sorted(cosines.values(), reverse=True)[:3], atol=1e-6)
                 lexical = state.words.search(collection, Wording(word), 100).chunk_ids.tolist()
                 assert sorted(lexical) == sorted(i for i, chunk in chunks.items() if word in chunk.text)
@@ -118,7 +119,7 @@ class Following(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("block", "collection"):
+    for module in ("block", "growing"):
         monkeypatch.setattr(f"rag_server.adapters.faiss.{module}.BLOCK_ROWS", 8)
     monkeypatch.setattr("rag_server.adapters.faiss.block.SMALLEST_BUFFER_ROWS", 2)
 

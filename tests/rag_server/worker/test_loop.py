@@ -1,14 +1,20 @@
 """The slot works on one job after another and tells truthfully how each ended."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import uuid_utils
 
 from rag_server.domain.failure import FailureReason
-from rag_server.domain.job import IngestOutcome, JobState
+from rag_server.domain.job import Claim, IngestOutcome, JobKind, JobState, Order
+from rag_server.worker.loop import GiveWay, Worker
+from rag_server.worker.progress import ProgressMeter
 from tests.contracts.ingesting import found_texts, tick
+from tests.fakes.memory_wakeups import MemoryWakeups
+from tests.fakes.store_ports import memory_ports
 from tests.rag_server.worker.slot import ENOUGH_S, WorkingSlot, working_slot
 
 LONG = " ".join(f"word{number}" for number in range(200))
@@ -112,3 +118,22 @@ async def test_only_text_that_is_new_is_embedded(slot: WorkingSlot) -> None:
 async def test_equal_chunks_are_embedded_once(slot: WorkingSlot) -> None:
     await slot.take_in("\f".join(["the same page again and again, word for word, sixteen words in all it has"] * 40))
     assert len(slot.embedder.embedded) == len(set(slot.embedder.embedded))
+
+
+async def test_work_that_gives_way_is_queued_until_then_and_no_attempt_is_counted() -> None:
+    store, wakeups, stop = memory_ports(), MemoryWakeups(), asyncio.Event()
+    now = time.time()
+    order = Order(str(uuid_utils.uuid7()), "default", "", "", "", 0, kind=JobKind.MAINTENANCE)
+
+    async def give_way(_claim: Claim, _meter: ProgressMeter) -> None:
+        raise GiveWay(now + 1_000)
+
+    await store.segments.ask(order, now)
+    worker = Worker("slot-1", store.slot, store.staging, {JobKind.MAINTENANCE: give_way}, wakeups)
+    running = asyncio.create_task(worker.run(stop))
+    async with asyncio.timeout(ENOUGH_S):
+        while (job := await store.jobs.get(order.job_id)).next_attempt_time is None:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+    assert (job.state, job.attempt, job.next_attempt_time) == (JobState.QUEUED, 0, now + 1_000)

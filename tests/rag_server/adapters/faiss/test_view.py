@@ -8,8 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from rag_server.adapters.faiss import block
+from rag_server.adapters.faiss.collection import FaissVectors
 from rag_server.adapters.faiss.view import FaissView
 from rag_server.domain.document import DocumentChunks, IndexedChunk
+from rag_server.domain.ranking import Scored
+from rag_server.domain.version_set import VersionSet
 
 D = 8
 
@@ -20,19 +23,25 @@ def _vectors(count: int, seed: int = 0) -> NDArray[np.float32]:
     return unit
 
 
+def _nearest(
+    state: FaissVectors, collection: str, vector: NDArray[np.float32], limit: int, within: VersionSet | None = None
+) -> Scored:
+    return state.search(collection, vector[np.newaxis], limit, within)[0]
+
+
 def _document(
-    name: str, first_id: int, vectors: Iterable[NDArray[np.float32]], collection: str = "c"
+    name: str, first_id: int, vectors: Iterable[NDArray[np.float32]], collection: str = "c", version_id: int = 1
 ) -> DocumentChunks:
     chunks = [
-        IndexedChunk(chunk_id, collection, name, "", (), "", vector)
+        IndexedChunk(chunk_id, collection, name, version_id, "", (), "", vector)
         for chunk_id, vector in enumerate(vectors, first_id)
     ]
-    return DocumentChunks(collection, name, chunks)
+    return DocumentChunks(collection, name, chunks, None)
 
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("block", "collection"):
+    for module in ("block", "growing"):
         monkeypatch.setattr(f"rag_server.adapters.faiss.{module}.BLOCK_ROWS", 32)
     monkeypatch.setattr("rag_server.adapters.faiss.block.SMALLEST_BUFFER_ROWS", 4)
 
@@ -40,7 +49,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_search_finds_the_nearest_with_their_cosines() -> None:
     view, vectors = FaissView(D), _vectors(50)
     view.apply([_document("a", 1, vectors)])
-    found = view.state().search("c", vectors[7], 3)
+    found = _nearest(view.state(), "c", vectors[7], 3)
     cosines = vectors @ vectors[7]
     assert found.chunk_ids.tolist() == (np.argsort(-cosines)[:3] + 1).tolist()
     np.testing.assert_allclose(found.scores, np.sort(cosines)[::-1][:3], atol=1e-6)
@@ -49,12 +58,12 @@ def test_a_search_finds_the_nearest_with_their_cosines() -> None:
 def test_asking_for_more_than_there_are_gives_all() -> None:
     view = FaissView(D)
     view.apply([_document("a", 1, _vectors(3))])
-    assert sorted(view.state().search("c", _vectors(1)[0], 100).chunk_ids.tolist()) == [1, 2, 3]
+    assert sorted(_nearest(view.state(), "c", _vectors(1)[0], 100).chunk_ids.tolist()) == [1, 2, 3]
 
 
 def test_an_unknown_collection_has_nothing() -> None:
     state = FaissView(D).state()
-    assert len(state.search("none", _vectors(1)[0], 10)) == 0
+    assert len(_nearest(state, "none", _vectors(1)[0], 10)) == 0
     assert state.scores_of("none", _vectors(1)[0], np.array([1, 2])).tolist() == [0.0, 0.0]
     assert state.chunk_ids().tolist() == []
 
@@ -62,7 +71,7 @@ def test_an_unknown_collection_has_nothing() -> None:
 def test_collections_do_not_see_each_other() -> None:
     view, vectors = FaissView(D), _vectors(4)
     view.apply([_document("a", 1, vectors[:2], "one"), _document("b", 3, vectors[2:], "two")])
-    assert sorted(view.state().search("one", vectors[3], 10).chunk_ids.tolist()) == [1, 2]
+    assert sorted(_nearest(view.state(), "one", vectors[3], 10).chunk_ids.tolist()) == [1, 2]
     assert view.state().scores_of("one", vectors[3], np.array([4])).tolist() == [0.0]
 
 
@@ -71,7 +80,7 @@ def test_a_new_version_takes_the_place_of_the_old_one() -> None:
     view.apply([_document("a", 1, vectors[:3])])
     view.apply([_document("a", 4, vectors[3:])])
     assert view.state().chunk_ids().tolist() == [4, 5, 6]
-    assert sorted(view.state().search("c", vectors[0], 10).chunk_ids.tolist()) == [4, 5, 6]
+    assert sorted(_nearest(view.state(), "c", vectors[0], 10).chunk_ids.tolist()) == [4, 5, 6]
 
 
 def test_applying_the_same_again_changes_nothing() -> None:
@@ -99,9 +108,9 @@ def test_what_a_reader_holds_does_not_change() -> None:
     view, vectors = FaissView(D), _vectors(40)
     view.apply([_document("a", 1, vectors[:20])])
     held = view.state()
-    before = held.search("c", vectors[0], 30)
+    before = _nearest(held, "c", vectors[0], 30)
     view.apply([_document("a", 1, []), _document("b", 21, vectors[20:])])
-    after = held.search("c", vectors[0], 30)
+    after = _nearest(held, "c", vectors[0], 30)
     assert after.chunk_ids.tolist() == before.chunk_ids.tolist()
     assert after.scores.tolist() == before.scores.tolist()
     assert held.chunk_ids().tolist() == list(range(1, 21))
@@ -111,7 +120,7 @@ def test_a_zero_vector_is_there_but_is_never_found() -> None:
     view = FaissView(D)
     view.apply([_document("a", 1, [np.zeros(D, np.float32), *_vectors(2)])])
     state = view.state()
-    assert sorted(state.search("c", _vectors(1)[0], 10).chunk_ids.tolist()) == [2, 3]
+    assert sorted(_nearest(state, "c", _vectors(1)[0], 10).chunk_ids.tolist()) == [2, 3]
     assert state.chunk_ids().tolist() == [1, 2, 3]
     assert state.scores_of("c", _vectors(1)[0], np.array([1])).tolist() == [0.0]
 
@@ -126,14 +135,14 @@ def test_a_vector_that_is_not_finite_is_refused(bad: float) -> None:
     view = FaissView(D)
     view.apply([_document("a", 1, _vectors(1))])
     with pytest.raises(ValueError, match="finite"):
-        view.state().search("c", vector, 3)
+        _nearest(view.state(), "c", vector, 3)
 
 
 def test_a_query_of_other_dimensions_is_refused() -> None:
     view = FaissView(D)
     view.apply([_document("a", 1, _vectors(1))])
     with pytest.raises(ValueError, match="dimensions"):
-        view.state().search("c", np.ones(D + 1, np.float32), 3)
+        _nearest(view.state(), "c", np.ones(D + 1, np.float32), 3)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -161,7 +170,7 @@ def test_a_block_that_is_mostly_dead_is_given_up() -> None:
     names = {sealed.name for sealed in state.collections["c"].sealed}
     assert len(before - names) == 1
     assert state.chunk_ids().tolist() == list(range(26, 201))
-    assert sorted(state.search("c", vectors[0], 500).chunk_ids.tolist()) == list(range(26, 201))
+    assert sorted(_nearest(state, "c", vectors[0], 500).chunk_ids.tolist()) == list(range(26, 201))
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -194,7 +203,7 @@ def test_a_state_comes_back_from_its_files_and_goes_on(tmp_path: Path) -> None:
     for each in (view, restored):
         each.apply([_document("d15", 16, vectors[100:], "one")])
     for collection in ("one", "two"):
-        one, other = (each.state().search(collection, vectors[3], 500) for each in (view, restored))
+        one, other = (_nearest(each.state(), collection, vectors[3], 500) for each in (view, restored))
         assert one.chunk_ids.tolist() == other.chunk_ids.tolist()
         assert one.scores.tolist() == other.scores.tolist()
 
@@ -238,3 +247,33 @@ def test_a_document_is_told_from_another_by_all_128_bits(monkeypatch: pytest.Mon
     view.apply([_document("a", 1, [])])
     assert view.state().chunk_ids().tolist() == [2]
     assert block.document_key("a") != block.document_key("b")
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 1.0])
+def test_a_search_within_versions_is_exact_however_many_they_are(share: float) -> None:
+    view, vectors = FaissView(D), _vectors(200)
+    for n in range(200):
+        view.apply([_document(f"d{n}", n + 1, vectors[n : n + 1], version_id=1_000 + n)])
+    chosen = np.flatnonzero(np.random.default_rng(3).random(200) < share)
+    within = VersionSet((chosen + 1_000).astype(np.int64))
+    found = _nearest(view.state(), "c", vectors[7], 5, within)
+    best = chosen[np.argsort(-(vectors[chosen] @ vectors[7]))][:5]
+    assert found.chunk_ids.tolist() == (best + 1).tolist()
+    assert view.state().versions_of("c", found.chunk_ids).tolist() == (best + 1_000).tolist()
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_vectors_that_are_looked_for_together_find_what_each_finds_alone() -> None:
+    view, vectors = FaissView(D), _vectors(150)
+    for n in range(150):
+        view.apply([_document(f"d{n}", n + 1, vectors[n : n + 1], version_id=n + 1)])
+    view.apply([DocumentChunks("c", f"d{n}", [], None) for n in range(0, 150, 7)])
+    state = view.state()
+    for within in (None, VersionSet(np.arange(20, 120, dtype=np.int64))):
+        together = state.search("c", vectors[:9], 12, within)
+        for vector, found in zip(vectors[:9], together, strict=True):
+            alone = _nearest(state, "c", vector, 12, within)
+            assert found.chunk_ids.tolist() == alone.chunk_ids.tolist()
+            np.testing.assert_allclose(found.scores, alone.scores, atol=1e-6)
+    assert state.row_count("c") == 150 - 22

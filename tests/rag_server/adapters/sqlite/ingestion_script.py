@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
-from rag_server.domain.errors import CollectionNotFound, DocumentNotFound, JobEnded, JobNotRetryable
+from rag_server.domain.errors import CollectionNotFound, DocumentNotFound, JobEnded, JobNotFound, JobNotRetryable
 from rag_server.domain.failure import Failure, FailureReason
-from rag_server.domain.job import Claim, JobStage, JobState, Order, Progress
-from tests.contracts.ingesting import LEASE_S, order, staged_chunks, summary
+from rag_server.domain.job import Claim, JobKind, JobStage, JobState, Order, Progress
+from rag_server.segment_ports import BuiltSegment
+from storage.blobs import Blob
+from tests.contracts.ingesting import LEASE_S, batch_order, order, prepared, staged_chunks, summary
 from tests.fakes.store_ports import StorePorts, open_database, sqlite_ports
 
 SLOT = "slot-0"
@@ -25,8 +27,14 @@ CONTENTS = {
     "called-off": "never comes either",
     "second-try": "comes after all",
 }
-FOUND = sorted(word for key in (*PLAIN, "flaky", "polite", "second-try") for word in CONTENTS[key].split())
-"""What can be found before the deletes: of each document every word once."""
+NOTES = {f"note-{n}": f"note of number {n}" for n in range(3)}
+KEPT_NOTES = [content for key, content in NOTES.items() if key != "note-0"]
+FOUND = sorted(
+    word
+    for content in [*(CONTENTS[key] for key in (*PLAIN, "flaky", "polite", "second-try")), *KEPT_NOTES]
+    for word in content.split()
+)
+"""What can be found before the deletes of single documents: of each document every word once."""
 
 
 def ordered(key: str, content: str, *, collection: str = "default", name: str = "") -> Order:
@@ -36,7 +44,12 @@ def ordered(key: str, content: str, *, collection: str = "default", name: str = 
 
 AGAIN = ordered("plain-0", CONTENTS["plain-0"], name="the same bytes again")
 SCRAP = ordered("scrap", "thrown away", collection="scrap", name="scrap")
-ORDERS = [*(ordered(key, content) for key, content in CONTENTS.items()), AGAIN, SCRAP]
+TEXTS = replace(batch_order(JobKind.TEXTS, collection="notes"), job_id=str(uuid5(NAMESPACE_OID, "texts")))
+DELETE = replace(
+    batch_order(JobKind.DELETE, collection="notes", priority=0), job_id=str(uuid5(NAMESPACE_OID, "delete"))
+)
+SEGMENT = Order(str(uuid5(NAMESPACE_OID, "segment")), "notes", "", "", "", 0, priority=0, kind=JobKind.MAINTENANCE)
+ORDERS = [*(ordered(key, content) for key, content in CONTENTS.items()), AGAIN, SCRAP, TEXTS, DELETE]
 
 
 async def run(path: Path) -> None:
@@ -55,8 +68,14 @@ async def run(path: Path) -> None:
 
 
 async def _ask(store: StorePorts) -> None:
+    await store.queueing.pause(time.time())
+    await store.queueing.resume()
     for each in ORDERS:
         await store.jobs.admit(each, time.time())
+    try:
+        await store.jobs.get(SEGMENT.job_id)
+    except JobNotFound:
+        await store.segments.ask(SEGMENT, time.time())
     with suppress(JobEnded, JobNotRetryable):
         await store.jobs.cancel(ordered("unwanted", "").job_id, time.time())
         await store.jobs.cancel(ordered("second-try", "").job_id, time.time())
@@ -66,6 +85,12 @@ async def _ask(store: StorePorts) -> None:
 async def _work(store: StorePorts, claim: Claim) -> None:
     job, now = claim.job, time.time()
     match job.order.document_key:
+        case "" if job.order.kind is JobKind.TEXTS:
+            await _take_texts_in(store, claim)
+        case "" if job.order.kind is JobKind.MAINTENANCE:
+            await store.segments.publish(claim, BuiltSegment(Blob("e" * 64, 1), len(KEPT_NOTES)), (), now)
+        case "":
+            await _delete_notes(store, claim)
         case "bad":
             await store.slot.fail(claim, Failure(FailureReason.CORRUPT), now)
         case "flaky" if job.attempt - job.crashes == 1:
@@ -91,6 +116,21 @@ async def _ingest(store: StorePorts, claim: Claim, asked: Order) -> None:
         progress = Progress(JobStage.EMBEDDING, 1, 1, chunk.chunk.ordinal, len(chunks))
         await store.slot.heartbeat(claim, progress, time.time(), LEASE_S)
     await store.staging.publish(claim, version_id, summary(content), None, time.time())
+
+
+async def _take_texts_in(store: StorePorts, claim: Claim) -> None:
+    texts = [prepared(key, content) for key, content in NOTES.items()]
+    done = claim.job.result.done
+    while done < len(texts):
+        done = (await store.batches.publish(claim, done, texts[done : done + 2], time.time())).done
+    await store.batches.finish(claim, None, time.time())
+
+
+async def _delete_notes(store: StorePorts, claim: Claim) -> None:
+    standing = await store.contents.standing_after("notes", "", 9)
+    meant = [one.attributes for one in standing if one.document.document_key == "note-0"]
+    await store.batches.delete(claim, meant, time.time())
+    await store.batches.finish(claim, None, time.time())
 
 
 async def _delete(store: StorePorts) -> None:

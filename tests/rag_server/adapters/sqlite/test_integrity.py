@@ -49,6 +49,12 @@ def _sql(statement: str) -> Callable[[apsw.Connection], None]:
     return damage
 
 
+_SEGMENT = """
+INSERT INTO segment (collection, sha256, size_bytes, row_count, state, sequence, create_time)
+VALUES ('default', 'a', 1, 1, 'CURRENT', 1, 0)
+"""
+
+
 def _doubled(column: str, index: str) -> Callable[[apsw.Connection], None]:
     """Rows that a lost index let in."""
 
@@ -78,6 +84,8 @@ DAMAGES = [
     ("I3", _sql("UPDATE change SET sequence = 9 WHERE sequence = 5")),
     ("I3", _sql("DELETE FROM change WHERE kind = 'DELETED'")),
     ("I3", _sql("DELETE FROM document WHERE document_key = 'a'")),
+    ("I3", _sql(_SEGMENT)),
+    ("I3", _sql("UPDATE change SET kind = 'SEGMENT', segment_id = 7 WHERE kind = 'DELETED'")),
     ("I6", _sql("UPDATE job SET lease_end = -61")),
     ("I6", _sql("DELETE FROM job WHERE state = 'RUNNING'")),
     ("I10", _sql("""UPDATE job SET failure = '{"reason":"NO_IDEA","message":"","detail":{}}'""")),

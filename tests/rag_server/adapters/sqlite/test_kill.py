@@ -13,12 +13,21 @@ import pytest
 from rag_server.adapters.sqlite.integrity import SqliteIntegrity
 from rag_server.adapters.sqlite.steps import STEPS
 from rag_server.domain.document import ChangeKind
-from rag_server.domain.job import IngestOutcome, JobState
+from rag_server.domain.job import DocumentCounts, IngestOutcome, JobState
 from storage.migrations import upgrade
 from tests.contracts.ingesting import found_texts
 from tests.fakes.store_ports import MIGRATIONS, open_database, sqlite_ports
 from tests.rag_server.adapters.sqlite import ingestion_script
-from tests.rag_server.adapters.sqlite.ingestion_script import AGAIN, CONTENTS, FOUND, ORDERS, ordered
+from tests.rag_server.adapters.sqlite.ingestion_script import (
+    AGAIN,
+    CONTENTS,
+    DELETE,
+    FOUND,
+    ORDERS,
+    SEGMENT,
+    TEXTS,
+    ordered,
+)
 
 PROGRAM = [sys.executable, "-m", ingestion_script.__name__]
 FAILPOINTS = [f"{step}.{moment}" for step in STEPS for moment in ("before_commit", "after_commit")]
@@ -44,11 +53,16 @@ async def _check_all_is_done_once(path: Path) -> None:
         not_found = {"bad": JobState.FAILED, "unwanted": JobState.CANCELLED, "called-off": JobState.CANCELLED}
         assert states == {key: not_found.get(key, JobState.SUCCEEDED) for key in CONTENTS}
         assert jobs[AGAIN.job_id].outcome is IngestOutcome.UNCHANGED
-        assert sum((await store.jobs.counts()).values()) == len(ORDERS)
+        assert sum((await store.jobs.counts()).values()) == len(ORDERS) + 1
+        segments = await store.segments.current(SEGMENT.collection)
+        assert (len(segments), (await store.jobs.get(SEGMENT.job_id)).state) == (1, JobState.SUCCEEDED)
         assert sorted(found_texts(store)) == sorted(set_aside(FOUND, CONTENTS["plain-3"].split()))
         kinds = [change.kind for change in store.change_log.changes(0, 99)]
-        assert kinds.count(ChangeKind.PUBLISHED) == 8
-        assert kinds.count(ChangeKind.DELETED) == 2
+        assert kinds.count(ChangeKind.PUBLISHED) == 11
+        assert kinds.count(ChangeKind.DELETED) == 3
+        assert kinds.count(ChangeKind.SEGMENT) == 1
+        assert jobs[TEXTS.job_id].result == DocumentCounts(created=3)
+        assert jobs[DELETE.job_id].result == DocumentCounts(deleted=1)
         found = await SqliteIntegrity(database, time.time).check()
         assert all(invariant.ok for invariant in found), found
         leftover = "SELECT count(*) FROM version WHERE state <> 'CURRENT'"

@@ -8,7 +8,8 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from rag_server.adapters.sqlite import changes, documents, jobs, slot, staging, unchanged
-from storage.migrations import migrate, revisions
+from storage.migrations import migrate
+from storage.revisions import revisions
 from storage.sqlite import Database
 from tests.contracts.ingesting import claim, ingest, order, tick
 from tests.fakes.store_ports import MIGRATIONS, StorePorts, open_database
@@ -29,8 +30,8 @@ HALF_STATES = [
     "UPDATE version SET number = NULL",
     "UPDATE version SET model_fingerprint = 'another'",
     "UPDATE document SET current_version_id = 99",
-    "INSERT INTO change VALUES (9, 'DELETED', 'c', 'd', 5, 1)",
-    "INSERT INTO change SELECT 9, kind, collection, document_id, version_id, 1 FROM change",
+    "INSERT INTO change VALUES (9, 'DELETED', 'c', 'd', 5, 1, 0)",
+    "INSERT INTO change SELECT 9, kind, collection, document_id, version_id, 1, 0 FROM change",
     "INSERT INTO collection VALUES (NULL, 1)",
     "DELETE FROM version",
     "DELETE FROM collection",

@@ -14,8 +14,8 @@ NO_VECTOR = np.zeros(1, np.float32)
 
 
 def document(name: str, first_id: int, *texts: str) -> DocumentChunks:
-    chunks = [IndexedChunk(n, "c", name, text, (), "", NO_VECTOR) for n, text in enumerate(texts, first_id)]
-    return DocumentChunks("c", name, chunks)
+    chunks = [IndexedChunk(n, "c", name, 1, text, (), "", NO_VECTOR) for n, text in enumerate(texts, first_id)]
+    return DocumentChunks("c", name, chunks, None)
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ Indexed = Callable[..., TantivyWords]
 
 
 def chunk(chunk_id: int, text: str, **others: object) -> DocumentChunks:
-    fields = {"collection": "c", "document_id": f"d{chunk_id}", "headings": (), "title": "", **others}
+    where = {"collection": "c", "document_id": f"d{chunk_id}", "version_id": chunk_id}
+    fields = {**where, "headings": (), "title": "", **others}
     each = IndexedChunk(chunk_id=chunk_id, text=text, vector=NO_VECTOR, **fields)  # type: ignore[arg-type]
-    return DocumentChunks(each.collection, each.document_id, [each])
+    return DocumentChunks(each.collection, each.document_id, [each], None)
 
 
 @pytest.fixture

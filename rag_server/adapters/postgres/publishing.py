@@ -1,0 +1,148 @@
+"""Making a version the only one of its document that may be found: one short transaction."""
+
+# ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
+
+from dataclasses import dataclass
+from typing import Any
+
+import uuid_utils
+
+from rag_server.adapters.postgres.changes import append_change
+from rag_server.adapters.postgres.claims import ENDED_PROGRESS, SUPERSEDED, ClaimedJob, fenced, look_up, retire_staged
+from rag_server.adapters.postgres.history import retire_version
+from rag_server.adapters.postgres.locks import lock_document
+from rag_server.adapters.sqlite.rows import failure_to_json, progress_to_json, to_json
+from rag_server.domain.document import ChangeKind, Summary
+from rag_server.domain.failure import Failure
+from rag_server.domain.job import FOUND, Claim, IngestOutcome, JobState, Progress
+from rag_server.ports import LeaseLost
+from storage.postgres import Connection
+from storage.postgres_named import execute
+
+_SUPERSEDED = f"SELECT {SUPERSEDED} FROM job WHERE job_id = $1"
+
+CANCEL = f"""
+UPDATE job SET state = 'CANCELLED', cancel_requested = 1, end_time = :now::float8, update_time = :now::float8,
+  slot = NULL, lease_end = NULL, progress = {ENDED_PROGRESS}, revision = revision + 1
+WHERE job_id = :job_id AND fence = :fence AND state = 'RUNNING'
+"""
+
+_COUNT = "SELECT count(*), coalesce(max(ordinal) + 1, 0) FROM chunk WHERE version_id = $1"
+
+STANDING = "SELECT document_id, number, current_version_id FROM document WHERE collection = $1 AND document_key = $2"
+
+MAKE_CURRENT = """
+UPDATE version SET state = 'CURRENT', document_id = :document_id, number = :number, sequence = :sequence,
+  publish_time = :now::float8, media_type = :media_type, page_count = :page_count, page_total = :page_total,
+  chunk_count = :chunk_count, char_count = :char_count, properties = :properties, problem = :problem
+WHERE version_id = :version_id AND state = 'STAGED' AND job_id = :job_id
+"""
+
+_POINT = """
+INSERT INTO document (collection, document_id, document_key, current_version_id, number, admission, create_time,
+  update_time)
+SELECT collection, :document_id, document_key, :version_id::bigint, :number::bigint, admission, :now::float8,
+  :now::float8
+FROM job WHERE job_id = :job_id
+ON CONFLICT (collection, document_id) DO UPDATE SET current_version_id = excluded.current_version_id,
+  number = excluded.number, admission = excluded.admission, update_time = excluded.update_time
+"""
+
+# 2 is added to the revision: a server whose views have not applied the change yet tells the job as it was before
+# under the number between.
+_SUCCEED = """
+UPDATE job SET state = :state, outcome = :outcome, problem = :problem, document_id = :document_id,
+  document_version = :number, sequence = :sequence, progress = :progress, end_time = :now::float8,
+  update_time = :now::float8, slot = NULL, lease_end = NULL, revision = revision + 2
+WHERE job_id = :job_id AND fence = :fence AND state = 'RUNNING'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is to be published, and under which claim."""
+
+    claim: Claim
+    version_id: int
+    summary: Summary
+    problem: Failure | None
+    now: float
+
+
+async def publish(connection: Connection, publication: Publication) -> int:
+    """The sequence of the change, or 0 where the job ended CANCELLED. Raises LeaseLost, ValueError."""
+    order = publication.claim.job.order
+    await lock_document(connection, order.collection, order.document_key)
+    job = await look_up(connection, publication.claim)
+    if job.left_now(FOUND | {JobState.CANCELLED}, publication.now):
+        return job.sequence
+    if job.state is not JobState.RUNNING:
+        raise LeaseLost
+    if await _is_unwanted(connection, job, publication.claim):
+        await execute(connection, CANCEL, fenced(publication.claim, now=publication.now))
+        await retire_staged(connection, [order.job_id])
+        return 0
+    await _check_chunks(connection, publication)
+    return await _flip(connection, publication)
+
+
+async def _is_unwanted(connection: Connection, job: ClaimedJob, claim: Claim) -> bool:
+    return job.cancel_requested or bool(await connection.fetchval(_SUPERSEDED, claim.job.order.job_id))
+
+
+async def _check_chunks(connection: Connection, publication: Publication) -> None:
+    """Drop chunks that an earlier attempt staged beyond the end; what is left must be whole. Raises ValueError."""
+    version_id, wanted = publication.version_id, publication.summary.chunk_count
+    await connection.execute("DELETE FROM chunk WHERE version_id = $1 AND ordinal >= $2", version_id, wanted)
+    counted = tuple(await connection.fetchrow(_COUNT, version_id))
+    if counted != (wanted, wanted):
+        raise ValueError(f"version {version_id} has {counted} chunks and ordinals staged, not {wanted}")
+
+
+async def _flip(connection: Connection, publication: Publication) -> int:
+    order, now = publication.claim.job.order, publication.now
+    await connection.execute("INSERT INTO collection VALUES ($1, $2) ON CONFLICT DO NOTHING", order.collection, now)
+    standing = await connection.fetchrow(STANDING, order.collection, order.document_key)
+    document_id, number, retired_id = standing or (str(uuid_utils.uuid7()), 0, 0)
+    await retire_version(connection, retired_id)
+    what = (order.collection, document_id, publication.version_id)
+    sequence = await append_change(connection, ChangeKind.PUBLISHED, what, now)
+    bindings = {
+        **_version_values(publication),
+        "document_id": document_id,
+        "number": number + 1,
+        "sequence": sequence,
+        "state": JobState.SUCCEEDED if publication.problem is None else JobState.SUCCEEDED_PARTIALLY,
+        "outcome": IngestOutcome.UPDATED if standing else IngestOutcome.CREATED,
+        "progress": progress_to_json(_all_done(publication.summary)),
+    }
+    if await execute(connection, MAKE_CURRENT, bindings) != 1:
+        raise ValueError(f"version {publication.version_id} is not staged by this job")
+    await execute(connection, _POINT, bindings)
+    await execute(connection, _SUCCEED, bindings)
+    return sequence
+
+
+def _version_values(publication: Publication) -> dict[str, Any]:
+    summary, problem = publication.summary, publication.problem
+    return fenced(
+        publication.claim,
+        version_id=publication.version_id,
+        now=publication.now,
+        media_type=summary.media_type,
+        page_count=summary.page_count,
+        page_total=summary.page_total,
+        chunk_count=summary.chunk_count,
+        char_count=summary.char_count,
+        properties=to_json(dict(summary.properties)),
+        problem=None if problem is None else failure_to_json(problem),
+    )
+
+
+def _all_done(summary: Summary) -> Progress:
+    return Progress(
+        pages_done=summary.page_count,
+        pages_total=summary.page_total,
+        chunks_done=summary.chunk_count,
+        chunks_total=summary.chunk_count,
+    )

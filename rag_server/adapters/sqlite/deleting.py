@@ -1,0 +1,68 @@
+"""Deleting documents in a batch, as of a job: what was asked for after the job stays."""
+
+# ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
+
+from collections.abc import Sequence
+
+import apsw
+
+from rag_server.adapters.sqlite.changes import append_change
+from rag_server.adapters.sqlite.claims import OPEN
+from rag_server.domain.document import ChangeKind
+from rag_server.domain.filter import Attributes
+
+_THE_DOCUMENT = "collection = :collection AND document_key = :document_key"
+
+_DELETE = """
+DELETE FROM document WHERE collection = :collection AND document_id = :document_id
+  AND current_version_id = :version_id AND admission < :admission
+"""
+
+_CANCEL_EARLIER = f"""
+UPDATE job SET state = CASE state WHEN 'QUEUED' THEN 'CANCELLED' ELSE state END,
+  end_time = CASE state WHEN 'QUEUED' THEN :now END, next_attempt_time = NULL, cancel_requested = 1,
+  revision = revision + 1, update_time = :now
+WHERE {OPEN} AND NOT cancel_requested AND {_THE_DOCUMENT} AND admission < :admission
+"""
+
+# What a later job has staged is its own; what an earlier one that runs stages is of no use to others.
+_ERASE_EARLIER = f"""
+UPDATE version SET erased = 1, state = CASE
+  WHEN state = 'STAGED' AND EXISTS (SELECT 1 FROM job WHERE job.job_id = version.job_id AND job.state = 'RUNNING')
+  THEN 'STAGED' ELSE 'RETIRED' END
+WHERE {_THE_DOCUMENT}
+  AND NOT EXISTS (SELECT 1 FROM job WHERE job.job_id = version.job_id AND job.admission > :admission)
+"""
+
+_BURY = """
+INSERT INTO tombstone (collection, document_key, document_id, admission, sequence, delete_time)
+VALUES (:collection, :document_key, :document_id, :admission, :sequence, :now)
+ON CONFLICT (collection, document_key) DO UPDATE SET document_id = excluded.document_id,
+  admission = max(admission, excluded.admission), sequence = excluded.sequence, delete_time = excluded.delete_time
+"""
+
+
+def delete_documents(connection: apsw.Connection, documents: Sequence[Attributes], admission: int, now: float) -> int:
+    """Delete those that stand with that version and answer to nothing later than `admission`; returns how many."""
+    return sum(_delete(connection, document, admission, now) for document in documents)
+
+
+def _delete(connection: apsw.Connection, document: Attributes, admission: int, now: float) -> int:
+    bindings = {
+        "collection": document.collection,
+        "document_key": document.document_key,
+        "document_id": document.document_id,
+        "version_id": document.version_id,
+        "admission": admission,
+        "now": now,
+    }
+    connection.execute(_DELETE, bindings)
+    if connection.changes() == 0:
+        return 0
+    what = (document.collection, document.document_id, 0)
+    bindings["sequence"] = append_change(connection, ChangeKind.DELETED, what, now)
+    connection.execute(_CANCEL_EARLIER, bindings)
+    connection.execute(_ERASE_EARLIER, bindings)
+    connection.execute(f"DELETE FROM history WHERE {_THE_DOCUMENT}", bindings)
+    connection.execute(_BURY, bindings)
+    return 1
