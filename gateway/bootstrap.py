@@ -2,34 +2,49 @@
 
 import asyncio
 import ipaddress
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
-from acervo.gateway.v1 import edge_service_pb2, event_service_pb2, openai_service_pb2, upload_service_pb2
+from acervo.gateway.v1 import (
+    edge_service_pb2,
+    event_service_pb2,
+    openai_service_pb2,
+    text_service_pb2,
+    upload_service_pb2,
+)
 from acervo.gateway.v1.edge_service_pb2_grpc import add_EdgeServiceServicer_to_server
 from acervo.gateway.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
 from acervo.gateway.v1.openai_service_pb2_grpc import add_OpenAiServiceServicer_to_server
+from acervo.gateway.v1.text_service_pb2_grpc import add_TextServiceServicer_to_server
 from acervo.gateway.v1.upload_service_pb2_grpc import add_UploadServiceServicer_to_server
 from acervo.rag.v1 import (
     collection_service_pb2,
+    content_service_pb2,
     document_service_pb2,
     embedding_service_pb2,
     ingest_service_pb2,
     job_pb2,
     job_service_pb2,
+    queue_service_pb2,
     search_service_pb2,
     system_service_pb2,
 )
 from acervo.rag.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
+from acervo.rag.v1.content_service_pb2_grpc import add_ContentServiceServicer_to_server
 from acervo.rag.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from acervo.rag.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
 from acervo.rag.v1.ingest_service_pb2_grpc import add_IngestServiceServicer_to_server
 from acervo.rag.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
+from acervo.rag.v1.queue_service_pb2_grpc import add_QueueServiceServicer_to_server
 from acervo.rag.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from acervo.rag.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
+from gateway.adapters.postgres.outbox import PostgresOutbox
+from gateway.adapters.postgres.outbox_work import PostgresOutboxRecords, PostgresOutboxWork
 from gateway.adapters.rag_client.client import RagClient
 from gateway.adapters.rag_client.jobs import RagJobs
 from gateway.adapters.sqlite.outbox import SqliteOutbox
@@ -37,6 +52,7 @@ from gateway.adapters.sqlite.outbox_work import SqliteOutboxRecords, SqliteOutbo
 from gateway.api import translate
 from gateway.api.accepting import Accepting
 from gateway.api.collections import CollectionApi
+from gateway.api.contents import ContentApi
 from gateway.api.documents import DocumentApi
 from gateway.api.edge import EdgeApi
 from gateway.api.embedding import EmbeddingApi
@@ -47,11 +63,15 @@ from gateway.api.job_pages import JobPages
 from gateway.api.jobs import JobApi
 from gateway.api.openai.service import OpenAiApi
 from gateway.api.openapi.document import open_api
+from gateway.api.queue import QueueApi
 from gateway.api.search import SearchApi
 from gateway.api.system import SystemApi
+from gateway.api.texts import TextApi
 from gateway.api.uploads import UploadApi
 from gateway.domain.capacity import Capacity
+from gateway.domain.texts import MAX_TEXTS_BYTES
 from gateway.interceptors.order import layers
+from gateway.ports import Outbox, OutboxRecords, OutboxWork
 from gateway.settings import Settings
 from gateway.use_cases.examining import Examining
 from gateway.use_cases.following import Following
@@ -65,20 +85,29 @@ from serving import logs
 from serving.server import Server, bind
 from storage.blobs import BlobFolder
 from storage.migrations import upgrade
-from storage.profile import low_water_bytes
+from storage.object_blobs import ObjectBlobs
+from storage.open_blobs import open_blobs
+from storage.postgres import PostgresDatabase
+from storage.postgres_migrations import upgrade as upgrade_postgres
+from storage.profile import Embedded, Production, low_water_bytes
 from storage.sqlite import Database
 
 LOG = logs.get(__name__)
 GIB = 1 << 30
+LARGEST_REQUEST_BYTES = MAX_TEXTS_BYTES + (4 << 20)  # texts, and what stands around them
 MIGRATIONS = Path(__file__).parent / "migrations"
+SCHEMA = "gateway"
 CONTRACTS = (
     upload_service_pb2,
+    text_service_pb2,
     event_service_pb2,
     edge_service_pb2,
     ingest_service_pb2,
     job_service_pb2,
     document_service_pb2,
+    content_service_pb2,
     collection_service_pb2,
+    queue_service_pb2,
     search_service_pb2,
     embedding_service_pb2,
     openai_service_pb2,
@@ -108,38 +137,74 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """The embedded profile's."""
+    """What is kept, as the chosen profile keeps it."""
 
-    blobs: BlobFolder
-    outbox: SqliteOutbox
-    work: SqliteOutboxWork
-    records: SqliteOutboxRecords
+    blobs: BlobFolder | ObjectBlobs
+    outbox: Outbox
+    work: OutboxWork
+    records: OutboxRecords
+    holder: str  # the name of this gateway among those that share the outbox
+    disk: Path  # a folder on the disk that uploads may fill
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[_Store]:
+    match settings.storage:
+        case Embedded(folder):
+            async with _embedded(folder) as store:
+                yield store
+        case Production() as production:
+            async with _production(production, settings.near) as store:
+                yield store
+        case _:
+            assert_never(settings.storage)
+
+
+@asynccontextmanager
+async def _embedded(folder: Path) -> AsyncIterator[_Store]:
+    await asyncio.to_thread(_upgrade_embedded, folder)
+    async with Database(folder / "gateway.db") as database:
+        blobs = BlobFolder(folder / "blobs")
+        work, records = SqliteOutboxWork(database), SqliteOutboxRecords(database)
+        # There is one gateway: at its start it takes back what it held before.
+        yield _Store(blobs, SqliteOutbox(database), work, records, "gateway", folder)
+
+
+def _upgrade_embedded(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    upgrade(folder / "gateway.db", MIGRATIONS)
+
+
+@asynccontextmanager
+async def _production(production: Production, near: Path) -> AsyncIterator[_Store]:
+    await upgrade_postgres(production.postgres_url, SCHEMA, MIGRATIONS)
+    holder = f"gateway-{secrets.token_hex(8)}"
+    with open_blobs(production.blobs_url, near) as blobs:
+        async with PostgresDatabase(production.postgres_url, SCHEMA, "acervo gateway") as database:
+            work, records = PostgresOutboxWork(database), PostgresOutboxRecords(database)
+            disk = near if isinstance(blobs, ObjectBlobs) else Path(production.blobs_url)
+            yield _Store(blobs, PostgresOutbox(database), work, records, holder, disk)
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Gateway]:
-    """A gateway that answers and forwards, until the block ends. Raises PortTaken, NewerDatabase, apsw.Error."""
-    folder = settings.storage.folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    await asyncio.to_thread(upgrade, folder / "gateway.db", MIGRATIONS)
-    capacity = Capacity(settings.max_upload_bytes, low_water_bytes(settings.min_free_bytes, folder))
-    async with Database(folder / "gateway.db") as database, RagClient(settings.rag_server) as client:
-        store = _Store(
-            BlobFolder(folder / "blobs"),
-            SqliteOutbox(database),
-            SqliteOutboxWork(database),
-            SqliteOutboxRecords(database),
-        )
+    """A gateway that answers and forwards, until the block ends.
+
+    Raises PortTaken, NewerDatabase, apsw.Error, RefusedByDatabase, StorageUnavailable.
+    """
+    async with _opened(settings) as store, RagClient(settings.rag_servers) as client:
+        capacity = Capacity(settings.max_upload_bytes, low_water_bytes(settings.min_free_bytes, store.disk))
         changed = Nudge()
         jobs = RagJobs(client)
         following = Following(store.outbox, jobs, translate.snapshot, changed)
-        server = bind(settings.listen, layers(), [_service_name(contract) for contract in CONTRACTS])
+        services = [_service_name(contract) for contract in CONTRACTS]
+        server = bind(settings.listen, layers(), services, LARGEST_REQUEST_BYTES)
         _serve_all(server, store, capacity, client, following, changed)
         _warn_if_open(settings.listen)
         await server.start()
         tasks = (
             asyncio.create_task(client.watch_health(), name="watch-health"),
-            asyncio.create_task(Forwarding(store.work, jobs, changed).run(), name="forwarding"),
+            asyncio.create_task(Forwarding(store.work, jobs, changed, store.holder).run(), name="forwarding"),
             asyncio.create_task(Keeping(store.records, store.blobs, time.time).run(), name="keeping"),
         )
         await server.ready()
@@ -168,12 +233,15 @@ def _serve_all(
     pages = JobPages(store.outbox, client)
     to = server.grpc
     add_UploadServiceServicer_to_server(UploadApi(taking_in, accepting), to)
+    add_TextServiceServicer_to_server(TextApi(taking_in, accepting), to)
     add_EventServiceServicer_to_server(EventApi(following), to)
     add_EdgeServiceServicer_to_server(EdgeApi(health, open_api()), to)
     add_IngestServiceServicer_to_server(IngestApi(taking_in, accepting, store.work, client), to)
     add_JobServiceServicer_to_server(JobApi(following, steering, pages, client), to)
     add_DocumentServiceServicer_to_server(DocumentApi(steering, client), to)
+    add_ContentServiceServicer_to_server(ContentApi(client), to)
     add_CollectionServiceServicer_to_server(CollectionApi(steering, client), to)
+    add_QueueServiceServicer_to_server(QueueApi(client), to)
     add_SearchServiceServicer_to_server(SearchApi(client), to)
     add_EmbeddingServiceServicer_to_server(EmbeddingApi(client), to)
     add_OpenAiServiceServicer_to_server(OpenAiApi(client), to)

@@ -55,11 +55,18 @@ class Outbox(Protocol):
 class OutboxWork(Protocol):
     """The acknowledged uploads, from the side of the forwarder.
 
-    What it says of an entry counts only while the entry has the revision that the forwarder saw.
+    What it says of an entry counts only while the entry has the revision that the forwarder saw. Several forwarders may
+    share an outbox: each claims what it hands over, under a name of its own, its holder.
     """
 
-    async def heads(self, after_position: int, limit: int) -> list[Entry]:
-        """Open entries after a position, by position, the first of each document only."""
+    async def heads(self, after_position: int, limit: int, holder: str, now: float) -> list[Entry]:
+        """Open entries after a position, by position, the first of each document; texts count for all documents.
+
+        Those that others hold are left out; what follows them still waits.
+        """
+
+    async def claim(self, entry: Entry, holder: str, now: float, until: float) -> bool:
+        """Hold the entry alone until then, or for longer than before. False where it is held, or not as it was seen."""
 
     async def has_open(self, collection: str, document_key: str) -> bool:
         """Whether the forwarder still has something to do for the document."""

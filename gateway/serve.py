@@ -34,7 +34,7 @@ def main() -> int:
 async def _serve(settings: Settings) -> None:
     stop = stop_requested()
     async with running(settings) as gateway:
-        LOG.info("serving", listen=settings.listen, port=gateway.server.port, rag_server=settings.rag_server)
+        LOG.info("serving", listen=settings.listen, port=gateway.server.port, rag_servers=settings.rag_servers)
         stopped = asyncio.create_task(stop.wait(), name="stop")
         failed = asyncio.create_task(gateway.failed(), name="failed")
         await asyncio.wait({stopped, failed}, return_when=asyncio.FIRST_COMPLETED)

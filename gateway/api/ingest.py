@@ -19,6 +19,7 @@ from serving.interceptors import Context
 from storage.blobs import Blob
 
 MAX_PIECE_BYTES = 262_144
+FILES = frozenset({job_pb2.JOB_KIND_UNSPECIFIED, job_pb2.JOB_KIND_INGEST})
 PASSING = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
@@ -91,6 +92,8 @@ def _outsiders(header: pb.IngestHeader) -> pb.IngestHeader:
     """The header, unless it says what only a gateway may say."""
     if header.HasField("blob"):
         raise InvalidInput("header.blob is for the gateway to set.", field="header.blob")
+    if header.kind not in FILES:
+        raise InvalidInput("header.kind is for the gateway to set.", field="header.kind")
     if header.job:
         raise InvalidInput("header.job is for the gateway to set.", field="header.job")
     return header

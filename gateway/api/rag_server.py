@@ -9,10 +9,12 @@ from serving.interceptors import Context
 
 if TYPE_CHECKING:
     from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
+    from acervo.rag.v1.content_service_pb2_grpc import ContentServiceAsyncStub
     from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceAsyncStub
     from acervo.rag.v1.job_service_pb2_grpc import JobServiceAsyncStub
+    from acervo.rag.v1.queue_service_pb2_grpc import QueueServiceAsyncStub
     from acervo.rag.v1.search_service_pb2_grpc import SearchServiceAsyncStub
     from acervo.rag.v1.system_service_pb2_grpc import SystemServiceAsyncStub
 
@@ -28,10 +30,12 @@ class RagServer(Protocol):
     """Raises RagServerUnavailable where nobody answers; a status of the rag_server as grpc.aio.AioRpcError."""
 
     collections: "CollectionServiceAsyncStub"
+    contents: "ContentServiceAsyncStub"
     documents: "DocumentServiceAsyncStub"
     embedding: "EmbeddingServiceAsyncStub"
     ingest: "IngestServiceAsyncStub"
     jobs: "JobServiceAsyncStub"
+    queue: "QueueServiceAsyncStub"
     search: "SearchServiceAsyncStub"
     system: "SystemServiceAsyncStub"
 

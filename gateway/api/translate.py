@@ -10,7 +10,7 @@ from gateway.domain.entry import Entry, EntryState, Refusal
 from gateway.domain.health import Part
 from gateway.domain.invariant import Invariant
 from gateway.domain.snapshot import Snapshot
-from gateway.domain.upload import DEFAULT_PRIORITY, Upload, settled
+from gateway.domain.upload import DEFAULT_PRIORITY, Upload, UploadKind, settled
 from serving import status
 
 STATES = {
@@ -27,7 +27,7 @@ def job(entry: Entry) -> job_pb2.Job:
     """The job of an entry, as far as the gateway can tell it."""
     message = job_pb2.Job(
         name=f"jobs/{entry.job_id}",
-        kind=job_pb2.JOB_KIND_INGEST,
+        kind=job_pb2.JobKind.Value(f"JOB_KIND_{entry.upload.kind}"),
         state=STATES[entry.state],
         revision=0 if entry.state is EntryState.FORWARDED else entry.revision,
         progress=job_pb2.JobProgress(),
@@ -41,6 +41,8 @@ def job(entry: Entry) -> job_pb2.Job:
         create_time=timestamp(entry.accept_time),
         update_time=timestamp(entry.update_time),
     )
+    if entry.upload.kind is UploadKind.TEXTS:
+        message.documents.SetInParent()
     if entry.state in ENDED:
         message.end_time.CopyFrom(timestamp(entry.update_time))
     if entry.refusal is not None:

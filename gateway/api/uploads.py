@@ -8,6 +8,7 @@ from acervo.gateway.v1.upload_service_pb2_grpc import UploadServiceServicer
 from gateway.api import translate
 from gateway.api.accepting import Accepting
 from gateway.api.forms import FormFile, receive_form, told_type
+from gateway.api.idempotency import agreed
 from gateway.api.multipart import is_form
 from gateway.domain.errors import UploadIncomplete
 from gateway.domain.upload import Announced
@@ -84,10 +85,7 @@ class UploadApi(UploadServiceServicer):
 async def _first(requests: AsyncIterator[pb.UploadRequest], key_header: str) -> pb.UploadRequest:
     """The first message, with the header's request id in it. Raises UploadIncomplete, InvalidInput."""
     async for first in requests:
-        key = key_header.strip().removeprefix('"').removesuffix('"')
-        if key and first.request_id not in {"", key}:
-            raise InvalidInput("Idempotency-Key and request_id differ.", field="request_id")
-        first.request_id = key or first.request_id
+        first.request_id = agreed(key_header, first.request_id)
         valid_request(first)
         return first
     raise UploadIncomplete

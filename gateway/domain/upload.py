@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, NoReturn
 
 from gateway.domain import names
@@ -16,9 +17,16 @@ MAX_METADATA_BYTES = 65_536
 MAX_METADATA_DEPTH = 16
 
 
+class UploadKind(StrEnum):
+    """What the bytes are."""
+
+    INGEST = "INGEST"  # a file
+    TEXTS = "TEXTS"  # texts, a JSON object a line
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One document to take in."""
+    """One document to take in; or, without key and name, texts that become a document each."""
 
     document_key: str
     file_name: str
@@ -28,6 +36,7 @@ class Upload:
     tags: tuple[str, ...] = ()
     priority: int = DEFAULT_PRIORITY
     request_id: str = ""
+    kind: UploadKind = UploadKind.INGEST
 
 
 @dataclass(frozen=True, slots=True)

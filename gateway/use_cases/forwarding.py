@@ -19,6 +19,7 @@ LOOK_AHEAD = 16  # rows in one look
 POLL_S = 1.0  # a lost nudge costs so much
 FIRST_REST_S = 0.2
 LONGEST_REST_S = 60.0
+CLAIM_S = 15.0  # longer than one try takes; what a gateway held that died waits so long for another
 Clock = Callable[[], float]
 
 
@@ -26,11 +27,13 @@ class Forwarding:
     """Empties the outbox. Nothing in here needs to survive: an entry is open until its row says otherwise."""
 
     def __init__(
-        self, outbox: OutboxWork, rag_server: RagServerIntake, changed: Nudge, clock: Clock = time.time
+        self, outbox: OutboxWork, rag_server: RagServerIntake, changed: Nudge, holder: str, clock: Clock = time.time
     ) -> None:
+        """`holder` is the name under which it claims: one that was used before takes its claims back at once."""
         self._outbox = outbox
         self._rag_server = rag_server
         self._changed = changed
+        self._holder = holder
         self._clock = clock
         self._picking = asyncio.Lock()
         self._busy: set[tuple[str, str]] = set()
@@ -72,12 +75,16 @@ class Forwarding:
         position = 0
         # What another lane settles during the look still stands in it as it was.
         busy = set(self._busy)
-        while heads := await self._outbox.heads(position, LOOK_AHEAD):
+        while heads := await self._outbox.heads(position, LOOK_AHEAD, self._holder, self._clock()):
             for entry in heads:
-                if entry.key not in busy and not self._rests(entry):
+                if entry.key not in busy and not self._rests(entry) and await self._claim(entry):
                     return entry
             position = heads[-1].position
         return None
+
+    async def _claim(self, entry: Entry) -> bool:
+        now = self._clock()
+        return await self._outbox.claim(entry, self._holder, now, now + CLAIM_S)
 
     async def _settle(self, entry: Entry) -> None:
         """One try. A failure makes the entry rest, and with it what follows it."""

@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 from gateway.domain.entry import Entry, EntryState
-from gateway.domain.errors import JobEnded, JobNotRetryable
-from gateway.ports import Blobs, Outbox
+from gateway.domain.errors import JobEnded, JobNotRetryable, RagServerUnavailable
+from gateway.ports import Blobs, EntryFilter, Outbox
 from gateway.use_cases.nudge import Nudge
+
+PASS_S = 5.0
+POLL_S = 0.5  # a lost nudge costs so much
+MOST_WAITING = 1_000
 
 
 class Steering:
@@ -53,6 +57,29 @@ class Steering:
         """Cancel what waits for a document, or for a whole collection where the key is empty: it is to be deleted."""
         if await self._outbox.cancel_documents(collection, document_key, self._clock()):
             self._changed()
+
+    async def let_pass(self, collection: str, *, texts_only: bool) -> None:
+        """Wait until what was accepted before this for the collection is handed over: a delete is to come after it.
+
+        Raises RagServerUnavailable where that takes too long.
+        """
+        wanted = EntryFilter(collection, frozenset({EntryState.PENDING}))
+        waiting = await self._outbox.list_entries(wanted, "", MOST_WAITING)
+        job_ids = [entry.job_id for entry in waiting if not (texts_only and entry.upload.document_key)]
+        try:
+            async with asyncio.timeout(PASS_S):
+                for job_id in job_ids:
+                    await self._settled(job_id)
+        except TimeoutError:
+            raise RagServerUnavailable from None
+
+    async def _settled(self, job_id: str) -> None:
+        while True:
+            ticket = self._changed.ticket()
+            entry = await self._outbox.get(job_id)
+            if entry is None or entry.state is not EntryState.PENDING:
+                return
+            await self._changed.wait(ticket, POLL_S)
 
     async def _still_kept(self, entry: Entry) -> bool:
         try:

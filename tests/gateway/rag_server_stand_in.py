@@ -21,10 +21,12 @@ from acervo.rag.v1.collection_service_pb2_grpc import (
     CollectionServiceServicer,
     add_CollectionServiceServicer_to_server,
 )
+from acervo.rag.v1.content_service_pb2_grpc import add_ContentServiceServicer_to_server
 from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceServicer, add_DocumentServiceServicer_to_server
 from acervo.rag.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
 from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceServicer, add_IngestServiceServicer_to_server
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
+from acervo.rag.v1.queue_service_pb2_grpc import add_QueueServiceServicer_to_server
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceServicer, add_SearchServiceServicer_to_server
 from acervo.rag.v1.system_service_pb2_grpc import SystemServiceServicer, add_SystemServiceServicer_to_server
 from serving import paging
@@ -32,7 +34,9 @@ from serving.errors import Conflict, NotFound, ServiceError
 from serving.interceptors import Around, Context
 from serving.layers import errors_to_status, identified
 from serving.server import Server, bind
+from tests.gateway.contents_stand_in import ContentsStandIn
 from tests.gateway.embedding_stand_in import EmbeddingStandIn
+from tests.gateway.queue_stand_in import QueueStandIn
 
 TERMINAL = (
     job_pb2.JOB_STATE_SUCCEEDED,
@@ -78,13 +82,20 @@ class RagServerStandIn:
         add_IngestServiceServicer_to_server(Ingest(self), server.grpc)
         add_JobServiceServicer_to_server(Jobs(self), server.grpc)
         add_DocumentServiceServicer_to_server(Documents(self), server.grpc)
+        add_ContentServiceServicer_to_server(ContentsStandIn(), server.grpc)
         add_CollectionServiceServicer_to_server(Collections(), server.grpc)
+        add_QueueServiceServicer_to_server(QueueStandIn(), server.grpc)
         add_SearchServiceServicer_to_server(Search(self), server.grpc)
         add_SystemServiceServicer_to_server(System(), server.grpc)
         add_EmbeddingServiceServicer_to_server(EmbeddingStandIn(self), server.grpc)
         await server.start()
         await server.ready()
         self.port, self._server = server.port, server
+
+    async def drain(self) -> None:
+        """Say NOT_SERVING, and answer all the same."""
+        if self._server is not None:
+            await self._server.health.enter_graceful_shutdown()
 
     async def stop(self) -> None:
         """Break all connections."""
@@ -137,7 +148,7 @@ class Ingest(IngestServiceServicer):
         assert parts[-1].WhichOneof("part") == "end"
         if self._state.failure is not None:
             raise self._state.failure
-        if header.document_key == self._state.refuse_key:
+        if header.document_key and header.document_key == self._state.refuse_key:
             raise RequestIdReused(key="told")
         self._state.taken.append(header)
         self._state.metadata.append({k: v for k, v in context.invocation_metadata() or () if isinstance(v, str)})
@@ -222,6 +233,14 @@ class Documents(DocumentServiceServicer):
     ) -> document_service_pb2.DeleteDocumentResponse:
         del self._state.documents[request.name]
         return document_service_pb2.DeleteDocumentResponse(sequence=7)
+
+    async def DeleteDocuments(
+        self, request: document_service_pb2.DeleteDocumentsRequest, _context: Context
+    ) -> document_service_pb2.DeleteDocumentsResponse:
+        if request.dry_run:
+            return document_service_pb2.DeleteDocumentsResponse(document_count=len(self._state.documents))
+        job = job_pb2.Job(name="jobs/a-delete", request_id=request.request_id)
+        return document_service_pb2.DeleteDocumentsResponse(job_id="a-delete", status="QUEUED", job=job)
 
 
 class Collections(CollectionServiceServicer):

@@ -17,30 +17,36 @@ from acervo.gateway.v1 import upload_service_pb2
 from acervo.gateway.v1.edge_service_pb2_grpc import EdgeServiceStub
 from acervo.gateway.v1.event_service_pb2_grpc import EventServiceStub
 from acervo.gateway.v1.openai_service_pb2_grpc import OpenAiServiceStub
+from acervo.gateway.v1.text_service_pb2_grpc import TextServiceStub
 from acervo.gateway.v1.upload_service_pb2_grpc import UploadServiceStub
 from acervo.rag.v1 import ingest_service_pb2
 from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceStub
+from acervo.rag.v1.content_service_pb2_grpc import ContentServiceStub
 from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceStub
 from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceStub
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
+from acervo.rag.v1.queue_service_pb2_grpc import QueueServiceStub
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
 from acervo.rag.v1.system_service_pb2_grpc import SystemServiceStub
 from gateway.bootstrap import running
 from gateway.settings import Settings
-from storage.profile import Embedded
+from storage.profile import Embedded, Profile
 from tests.gateway.rag_server_stand_in import RagServerStandIn
 
 if TYPE_CHECKING:
     from acervo.gateway.v1.edge_service_pb2_grpc import EdgeServiceAsyncStub
     from acervo.gateway.v1.event_service_pb2_grpc import EventServiceAsyncStub
     from acervo.gateway.v1.openai_service_pb2_grpc import OpenAiServiceAsyncStub
+    from acervo.gateway.v1.text_service_pb2_grpc import TextServiceAsyncStub
     from acervo.gateway.v1.upload_service_pb2_grpc import UploadServiceAsyncStub
     from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
+    from acervo.rag.v1.content_service_pb2_grpc import ContentServiceAsyncStub
     from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceAsyncStub
     from acervo.rag.v1.job_service_pb2_grpc import JobServiceAsyncStub
+    from acervo.rag.v1.queue_service_pb2_grpc import QueueServiceAsyncStub
     from acervo.rag.v1.search_service_pb2_grpc import SearchServiceAsyncStub
     from acervo.rag.v1.system_service_pb2_grpc import SystemServiceAsyncStub
 
@@ -61,6 +67,10 @@ class World:
         return UploadServiceStub(self.channel)
 
     @property
+    def texts(self) -> "TextServiceAsyncStub":
+        return TextServiceStub(self.channel)
+
+    @property
     def ingest(self) -> "IngestServiceAsyncStub":
         return IngestServiceStub(self.channel)
 
@@ -73,12 +83,20 @@ class World:
         return DocumentServiceStub(self.channel)
 
     @property
+    def contents(self) -> "ContentServiceAsyncStub":
+        return ContentServiceStub(self.channel)
+
+    @property
     def collections(self) -> "CollectionServiceAsyncStub":
         return CollectionServiceStub(self.channel)
 
     @property
     def search(self) -> "SearchServiceAsyncStub":
         return SearchServiceStub(self.channel)
+
+    @property
+    def queue(self) -> "QueueServiceAsyncStub":
+        return QueueServiceStub(self.channel)
 
     @property
     def embedding(self) -> "EmbeddingServiceAsyncStub":
@@ -116,16 +134,20 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    folder: Path, rag_server: RagServerStandIn | None = None, max_upload_bytes: int = 10_000_000
+    folder: Path,
+    rag_server: RagServerStandIn | None = None,
+    max_upload_bytes: int = 10_000_000,
+    storage: Profile | None = None,
 ) -> AsyncIterator[World]:
     """A gateway with a fresh rag_server, which runs; or with the one given, as it is."""
     if rag_server is None:
         rag_server = RagServerStandIn()
         await rag_server.start()
     settings = Settings(
-        storage=Embedded(folder),
+        storage=storage or Embedded(folder),
+        near=folder / "near",
         listen="127.0.0.1:0",
-        rag_server=f"127.0.0.1:{rag_server.port}",
+        rag_servers=(f"127.0.0.1:{rag_server.port}",),
         max_upload_bytes=max_upload_bytes,
         min_free_bytes=0,
         log_level="INFO",

@@ -1,20 +1,23 @@
-"""The gateway's one connection to the rag_server: deadlines, a breaker, and the identity of the request."""
+"""The gateway's one channel to the rag_servers: deadlines, a breaker, and the identity of the request."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Self, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceStub
+from acervo.rag.v1.content_service_pb2_grpc import ContentServiceStub
 from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceStub
 from acervo.rag.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceStub
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
+from acervo.rag.v1.queue_service_pb2_grpc import QueueServiceStub
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
 from acervo.rag.v1.system_service_pb2_grpc import SystemServiceStub
 from gateway.adapters.rag_client.statuses import is_lost
+from gateway.adapters.rag_client.targets import balanced, target
 from gateway.domain.breaker import Breaker
 from gateway.domain.errors import RagServerSlow, RagServerUnavailable
 from serving import logs, trace
@@ -42,18 +45,25 @@ OPTIONS = (
 class RagClient:
     """Calls go out while the breaker is closed; `watch_health` closes it again."""
 
-    def __init__(self, address: str) -> None:
-        """Connects when first used. `address` is host:port."""
-        self._channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+    def __init__(self, addresses: Sequence[str]) -> None:
+        """Connects when first used. Each address is host:port; a name stands for all that DNS has for it.
+
+        Raises SettingsError where several cannot be used together.
+        """
+        options = (*OPTIONS, *balanced(addresses))
+        self._channel = grpc.aio.insecure_channel(target(addresses), options=options)
+        self._has_several = len(addresses) > 1
         self._check = health_pb2_grpc.HealthStub(self._channel).Check  # type: ignore[attr-defined]  # the stubs lack it
         self._breaker = Breaker()
         self._closed = asyncio.Event()
         self._closed.set()
         self.collections = CollectionServiceStub(self._channel)
+        self.contents = ContentServiceStub(self._channel)
         self.documents = DocumentServiceStub(self._channel)
         self.embedding = EmbeddingServiceStub(self._channel)
         self.ingest = IngestServiceStub(self._channel)
         self.jobs = JobServiceStub(self._channel)
+        self.queue = QueueServiceStub(self._channel)
         self.search = SearchServiceStub(self._channel)
         self.system = SystemServiceStub(self._channel)
 
@@ -175,6 +185,8 @@ class RagClient:
         self._closed.set()
 
     def _failed(self) -> None:
+        if self._has_several and self._channel.get_state() is grpc.ChannelConnectivity.READY:
+            return  # one of them is gone, another one answers the next call
         was_open = self._breaker.is_open
         self._breaker = self._breaker.failed()
         if self._breaker.is_open:

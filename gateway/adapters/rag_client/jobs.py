@@ -125,6 +125,7 @@ def _header(entry: Entry) -> ingest_service_pb2.IngestHeader:
         declared_sha256=entry.blob.sha256,
         blob=ingest_service_pb2.BlobReference(sha256=entry.blob.sha256, size_bytes=entry.blob.size_bytes),
         job=f"jobs/{entry.job_id}",
+        kind=job_pb2.JobKind.Value(f"JOB_KIND_{upload.kind}"),
     )
 
 

@@ -20,10 +20,20 @@ REFUSING = frozenset(
 )
 
 
+# What a call ends with where a connection broke, or was given up at the end of a drain, on this hop or the next.
+LOST = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.INTERNAL,
+    }
+)
+
+
 def is_lost(error: grpc.aio.AioRpcError) -> bool:
-    """Whether nobody answered: the connection's fault, not a status that the rag_server chose."""
-    codes = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-    return error.code() in codes and not any(key == DETAILS for key, _ in error.trailing_metadata())
+    """Whether nobody answered: the connection's fault, not a status that the rag_server chose, which has details."""
+    return error.code() in LOST and not any(key == DETAILS for key, _ in error.trailing_metadata())
 
 
 def refusal_of(error: grpc.aio.AioRpcError) -> Refusal | None:

@@ -8,7 +8,7 @@ from gateway.domain.errors import RequestIdReused
 from gateway.ports import EntryFilter
 from storage.sqlite import Database
 
-INSERT = f"INSERT INTO outbox ({rows.COLUMNS}) VALUES (NULL, {', '.join('?' * 20)})"  # noqa: S608 - made of ours
+INSERT = f"INSERT INTO outbox ({rows.COLUMNS}) VALUES (NULL, {', '.join('?' * 21)})"  # noqa: S608 - made of ours
 CANCEL = "UPDATE outbox SET state = 'CANCELLED', revision = revision + 1, update_time = ?1 WHERE state = 'PENDING' "
 RETRY = (
     "UPDATE outbox SET state = 'PENDING', open = 1, refusal_json = NULL, revision = revision + 1, update_time = ?1, "

@@ -1,5 +1,7 @@
 """The outbox in SQLite, as the forwarder and those see it who look after it."""
 
+# ruff: noqa: S608 - statements are put together from this module's constants; values are always bound.
+
 from typing import Any
 
 import apsw
@@ -9,13 +11,17 @@ from gateway.domain.entry import Entry, Refusal
 from storage.blobs import Blob
 from storage.sqlite import Database
 
+FREE = "(claimed_until <= ? OR claimed_by = ?)"
+# An entry without a key holds many documents: it waits for all before it in its collection, and all after it wait.
 HEADS = (
-    "AS o WHERE open AND position > ? AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.open "
-    "AND e.collection = o.collection AND e.document_key = o.document_key AND e.position < o.position) "
-    "ORDER BY position LIMIT ?"
+    f"AS o WHERE open AND position > ? AND {FREE} AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.open "
+    "AND e.collection = o.collection AND e.document_key IN (o.document_key, '') AND e.position < o.position) "
+    "AND (o.document_key <> '' OR NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.open "
+    "AND e.collection = o.collection AND e.position < o.position)) ORDER BY position LIMIT ?"
 )
 # Only while the entry is as the forwarder saw it: it may have been cancelled meanwhile.
 SEEN = "WHERE job_id = ? AND revision = ?"
+CLAIM = f"UPDATE outbox SET claimed_by = ?, claimed_until = ? {SEEN} AND open AND {FREE}"
 
 
 class SqliteOutboxWork:
@@ -24,11 +30,19 @@ class SqliteOutboxWork:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def heads(self, after_position: int, limit: int) -> list[Entry]:
-        return await self._database.read(lambda connection: rows.select(connection, HEADS, (after_position, limit)))
+    async def heads(self, after_position: int, limit: int, holder: str, now: float) -> list[Entry]:
+        values = (after_position, now, holder, limit)
+        return await self._database.read(lambda connection: rows.select(connection, HEADS, values))
+
+    async def claim(self, entry: Entry, holder: str, now: float, until: float) -> bool:
+        def work(connection: apsw.Connection) -> bool:
+            connection.execute(CLAIM, (holder, until, entry.job_id, entry.revision, now, holder))
+            return connection.changes() == 1
+
+        return await self._database.write(work)
 
     async def has_open(self, collection: str, document_key: str) -> bool:
-        query = "SELECT 1 FROM outbox WHERE open AND collection = ? AND document_key = ? LIMIT 1"
+        query = "SELECT 1 FROM outbox WHERE open AND collection = ? AND document_key IN (?, '') LIMIT 1"
         row = await self._database.read(
             lambda connection: connection.execute(query, (collection, document_key)).fetchone()
         )
@@ -44,7 +58,7 @@ class SqliteOutboxWork:
         await self._settle(entry, "known_as = ?", "", now, step=0)
 
     async def _settle(self, entry: Entry, change: str, value: Any, now: float, step: int = 1) -> None:
-        statement = f"UPDATE outbox SET {change}, open = 0, revision = revision + {step}, update_time = ? {SEEN}"  # noqa: S608 - parts are ours, values are bound
+        statement = f"UPDATE outbox SET {change}, open = 0, revision = revision + {step}, update_time = ? {SEEN}"
 
         def work(connection: apsw.Connection) -> None:
             connection.execute(statement, (value, now, entry.job_id, entry.revision))

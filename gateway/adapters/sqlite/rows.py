@@ -7,13 +7,13 @@ from typing import Any
 import apsw
 
 from gateway.domain.entry import Entry, EntryState, Origin, Refusal
-from gateway.domain.upload import Upload
+from gateway.domain.upload import Upload, UploadKind
 from storage.blobs import Blob
 
 COLUMNS = (
     "position, job_id, request_id, collection, document_key, file_name, media_type, metadata_json, tags_json, "
     "priority, sha256, size_bytes, traceparent, origin_request_id, accept_time, update_time, state, revision, open, "
-    "known_as, refusal_json"
+    "known_as, refusal_json, kind"
 )
 
 
@@ -26,11 +26,13 @@ def to_entry(row: tuple[Any, ...]) -> Entry:
     """The entry of a row with COLUMNS."""
     (position, job_id, request_id, collection, document_key, file_name, media_type, metadata_json, tags_json) = row[:9]
     (priority, sha256, size_bytes, traceparent, origin_request_id, accept_time, update_time) = row[9:16]
-    (state, revision, is_open, known_as, refusal_json) = row[16:]
+    (state, revision, is_open, known_as, refusal_json, kind) = row[16:]
     tags = tuple(json.loads(tags_json))
     return Entry(
         job_id=job_id,
-        upload=Upload(document_key, file_name, collection, media_type, metadata_json, tags, priority, request_id),
+        upload=Upload(
+            document_key, file_name, collection, media_type, metadata_json, tags, priority, request_id, UploadKind(kind)
+        ),
         blob=Blob(sha256, size_bytes),
         origin=Origin(traceparent, origin_request_id),
         accept_time=accept_time,
@@ -65,9 +67,10 @@ def to_values(entry: Entry) -> tuple[Any, ...]:
         entry.update_time,
         entry.state,
         entry.revision,
-        int(entry.open),
+        entry.open,
         entry.known_as,
         None,
+        upload.kind,
     )
 
 

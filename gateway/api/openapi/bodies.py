@@ -61,6 +61,7 @@ ASKED = {
 }
 ANSWERED: dict[tuple[str, str], tuple[str, Schema]] = {
     ("EventService", "StreamJobEvents"): ("text/event-stream", TEXT),
+    ("ContentService", "DownloadDocument"): ("application/octet-stream", {}),
     ("EdgeService", "GetOpenApi"): (JSON, {"type": "object"}),
     ("OpenAiService", "CreateEmbeddings"): (
         JSON,

@@ -7,14 +7,15 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from gateway.api.openapi.bodies import ANSWERED, ASKED, ERRORS, JSON
 from gateway.api.openapi.contracts import Binding, Contracts
-from gateway.api.openapi.schemas import Schemas
+from gateway.api.openapi.schemas import WELL_KNOWN, Schemas
 
 STATUS = ".google.rpc.Status"
 VARIABLE = re.compile(r"\{([a-z_]+)(?:=([^}]*))?\}")
-ANSWER_CODES = {"Upload": "202"}
+ANSWER_CODES = {"Upload": "202", "UpsertTexts": "202"}
 MORE_CODES = {"GetReadiness": "503"}
 HEADERS = {
     "Upload": ("Idempotency-Key", "The client's own id of this upload; `request_id` says the same."),
+    "UpsertTexts": ("Idempotency-Key", "The client's own id of this call; `request_id` says the same."),
     "StreamJobEvents": ("Last-Event-ID", "The id of the last event that the client has seen."),
 }
 FORM_FIELDS = ("collection", "document_key", "media_type", "tags", "metadata", "priority", "request_id")
@@ -61,7 +62,8 @@ class Operations:
             return []
         bound = {found[1] for found in VARIABLE.finditer(getattr(binding.rule, self.path(binding)[1]))}
         bound.add(binding.rule.body)
-        return [self._parameter(*one) for name, one in self._fields(binding).items() if name not in bound]
+        fields = self._fields(binding).items()
+        return [self._parameter(*one) for name, one in fields if name not in bound and _fits_a_query(one[0])]
 
     def _parameter(self, field: FieldDescriptorProto, comment: str) -> dict[str, Any]:
         schema = self._schemas.field(field, "")
@@ -105,6 +107,11 @@ class Operations:
             return {JSON: {"schema": self._schemas.reference(binding.method.output_type)}}
         content_type, schema = ANSWERED[binding.service, binding.method.name]
         return {content_type: {"schema": schema}}
+
+
+def _fits_a_query(field: FieldDescriptorProto) -> bool:
+    """Whether it is one parameter: a message's fields are parameters of their own, with a dot, which nobody types."""
+    return field.type != FieldDescriptorProto.TYPE_MESSAGE or field.type_name in WELL_KNOWN
 
 
 def _spread(variable: re.Match[str]) -> str:

@@ -43,7 +43,7 @@ async def test_a_search_goes_through(world: World) -> None:
 
 
 async def test_a_search_that_breaks_the_contract_is_refused_here(world: World) -> None:
-    call = world.search.Search(search_service_pb2.SearchRequest(query=""))
+    call = world.search.Search(search_service_pb2.SearchRequest(query="x", limit=-1))
     assert await refused(call) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
 
 
@@ -154,7 +154,7 @@ async def test_reflection_lists_every_service(world: World) -> None:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     async for response in stub.ServerReflectionInfo(iter([request])):
         names = {service.name for service in response.list_services_response.service}
-    assert len([name for name in names if name.startswith("acervo.")]) == 11
+    assert len([name for name in names if name.startswith("acervo.")]) == 14
 
 
 async def test_a_call_ends_with_its_clients_deadline(world: World) -> None:
@@ -168,3 +168,15 @@ async def test_a_call_ends_with_its_clients_deadline(world: World) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await read()
     assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_deleting_by_a_filter_is_accepted_as_a_job_and_counting_is_not(world: World) -> None:
+    request = document_service_pb2.DeleteDocumentsRequest(filter="tags:x")
+    call = world.documents.DeleteDocuments(request, metadata=(("idempotency-key", "mine"),))
+    assert (await call).job.request_id == "mine"
+    metadata = dict(await call.initial_metadata())
+    assert (metadata["x-http-code"], metadata["location"]) == ("202", "/api/v1/rag/jobs/a-delete")
+    request.dry_run = True
+    counting = world.documents.DeleteDocuments(request)
+    assert (await counting).job_id == ""
+    assert "x-http-code" not in dict(await counting.initial_metadata())

@@ -49,8 +49,10 @@ class Intake:
 
 
 @asynccontextmanager
-async def forwarding(outbox: MemoryOutbox, intake: Intake, changed: Nudge) -> AsyncIterator[None]:
-    task = asyncio.create_task(Forwarding(outbox, intake, changed).run())
+async def forwarding(
+    outbox: MemoryOutbox, intake: Intake, changed: Nudge, holder: str = "gateway"
+) -> AsyncIterator[None]:
+    task = asyncio.create_task(Forwarding(outbox, intake, changed, holder).run())
     try:
         yield
         assert not task.done()

@@ -52,7 +52,9 @@ def test_comments_and_rules_of_the_contracts_are_told(document: Any) -> None:
     limit = next(parameter for parameter in search["parameters"] if parameter["name"] == "limit")
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (0, 1000)
     query = next(parameter for parameter in search["parameters"] if parameter["name"] == "query")
-    assert query["required"]
+    assert not query["required"], "a vector may stand for it"
+    key = document["components"]["schemas"]["acervo.gateway.v1.Text"]["properties"]["key"]
+    assert key["minLength"] == 1
 
 
 def test_errors_have_a_schema_and_on_openai_s_paths_openai_s(document: Any) -> None:
