@@ -7,10 +7,13 @@ from typing import TypeVar
 
 import grpc
 
+from acervo.gateway.v1.text_service_pb2_grpc import TextServiceStub
 from acervo.rag.v1.collection_service_pb2_grpc import CollectionServiceStub
+from acervo.rag.v1.content_service_pb2_grpc import ContentServiceStub
 from acervo.rag.v1.document_service_pb2_grpc import DocumentServiceStub
 from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceStub
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
+from acervo.rag.v1.queue_service_pb2_grpc import QueueServiceStub
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
 from acervo.rag.v1.system_service_pb2_grpc import SystemServiceStub
 from cli.refusal import read_refusal, unreachable
@@ -25,7 +28,7 @@ LOOPBACK = ("127.", "localhost:", "[::1]:")
 
 
 class Connection:
-    """Stubs for every service of acervo.rag.v1 at one server. Opens nothing before the first call."""
+    """Stubs for the services of one server. Opens nothing before the first call."""
 
     def __init__(self, server: str) -> None:
         self.server = server
@@ -33,8 +36,11 @@ class Connection:
         self._channel = grpc.insecure_channel(server, options=_channel_options(server))
         self.ingestion = IngestServiceStub(self._channel)
         self.jobs = JobServiceStub(self._channel)
+        self.contents = ContentServiceStub(self._channel)
+        self.texts = TextServiceStub(self._channel)
         self.documents = DocumentServiceStub(self._channel)
         self.collections = CollectionServiceStub(self._channel)
+        self.queue = QueueServiceStub(self._channel)
         self.searches = SearchServiceStub(self._channel)
         self.system = SystemServiceStub(self._channel)
 

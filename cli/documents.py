@@ -1,42 +1,36 @@
 """`acervo documents`."""
 
-from typing import Annotated
-
 import typer
 from google.protobuf.json_format import MessageToJson
 
 from acervo.rag.v1.document_pb2 import Document
-from acervo.rag.v1.document_service_pb2 import DeleteDocumentRequest, GetDocumentRequest, ListDocumentsRequest
+from acervo.rag.v1.document_service_pb2 import GetDocumentRequest, ListDocumentsRequest
 from cli.connection import connected
-from cli.names import document_name, short_id
-from cli.options import DEFAULT_SERVER, AsJson, Limit, OfCollection, Server
+from cli.contents import chunks, download, versions
+from cli.deleting import delete
+from cli.names import short_id
+from cli.options import DEFAULT_SERVER, AsJson, DocumentFilter, DocumentId, Limit, OfCollection, Server
 from cli.output import counted, local_time, print_fields, print_json, print_table, size_text
 from cli.pages import read_pages
 from cli.plain import plain
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show and delete documents.")
-
-DocumentId = Annotated[
-    str,
-    typer.Argument(
-        metavar="DOCUMENT", callback=document_name, help="collections/{collection}/documents/{id} or the bare id."
-    ),
-]
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show, download and delete documents.")
 
 
 @app.command("list")
 def list_documents(
     *,
     collection: OfCollection = "",
+    wanted: DocumentFilter = "",
     limit: Limit = 50,
     server: Server = DEFAULT_SERVER,
     as_json: AsJson = False,
 ) -> None:
-    """List the documents of a collection by key."""
+    """List the documents of a collection by key; with a filter those that meet it."""
     with connected(server) as connection:
 
         def fetch(size: int, token: str) -> tuple[list[Document], str]:
-            request = ListDocumentsRequest(parent=collection, page_size=size, page_token=token)
+            request = ListDocumentsRequest(parent=collection, page_size=size, page_token=token, filter=wanted)
             answer = connection.call(connection.documents.ListDocuments, request)
             return list(answer.documents), answer.next_page_token
 
@@ -70,16 +64,10 @@ def show(document: DocumentId, *, server: Server = DEFAULT_SERVER, as_json: AsJs
         _print_document(found)
 
 
-@app.command()
-def delete(document: DocumentId, *, server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
-    """Delete a document: no search finds it any more."""
-    with connected(server) as connection:
-        request = DeleteDocumentRequest(name=document)
-        answer = connection.call(connection.documents.DeleteDocument, request)
-    if as_json:
-        print_json({"document": document, "sequence": answer.sequence})
-    else:
-        print_fields([("deleted", document), ("sequence", str(answer.sequence))])
+app.command()(chunks)
+app.command()(versions)
+app.command()(download)
+app.command()(delete)
 
 
 def _print_document(document: Document) -> None:

@@ -7,6 +7,7 @@ from acervo.rag.v1.search_explain_pb2 import HitExplanation, SearchExplanation
 from cli.output import clean
 from cli.plain import short_name
 
+CACHE = search_explain_pb2.DESCRIPTOR.enum_types_by_name["SearchCache"]
 STAGE = search_explain_pb2.DESCRIPTOR.enum_types_by_name["SearchStage"]
 
 
@@ -14,7 +15,8 @@ def explain_hit(explanation: HitExplanation) -> str:
     """`words 12.31 (rank 1): licitacao 8.20, obra 4.11 · meaning 0.512 (rank 3)`."""
     terms = ", ".join(f"{clean(term.term)} {term.score:.2f}" for term in explanation.terms)
     words = f"words {explanation.bm25:.2f}{_rank(explanation.lexical_rank)}{': ' if terms else ''}{terms}"
-    return f"{words} · meaning {explanation.cosine:.3f}{_rank(explanation.dense_rank)}"
+    reranked = f" · reranked {explanation.rerank:.3f}" if explanation.HasField("rerank") else ""
+    return f"{words} · meaning {explanation.cosine:.3f}{_rank(explanation.dense_rank)}{reranked}"
 
 
 def explain_answer(explanation: SearchExplanation) -> str:
@@ -28,7 +30,10 @@ def explanation_as_json(explanation: SearchExplanation) -> dict[str, Any]:
     return {
         "lexical_weight": explanation.lexical_weight,
         "dense_weight": explanation.dense_weight,
+        "model": explanation.model,
         "model_fingerprint": explanation.model_fingerprint,
+        "reranker_fingerprint": explanation.reranker_fingerprint,
+        "cache": short_name(CACHE, explanation.cache),
         "stages_ms": _stages(explanation),
     }
 
@@ -41,6 +46,7 @@ def hit_explanation_as_json(explanation: HitExplanation) -> dict[str, Any]:
         "lexical_rank": explanation.lexical_rank,
         "dense_rank": explanation.dense_rank,
         "terms": {term.term: term.score for term in explanation.terms},
+        **({"rerank": explanation.rerank} if explanation.HasField("rerank") else {}),
     }
 
 

@@ -12,6 +12,7 @@ from acervo.rag.v1.job_service_pb2 import CancelJobRequest, GetJobRequest, ListJ
 from acervo.rag.v1.system_service_pb2 import GetCountsRequest
 from cli import outcome
 from cli.connection import Connection, connected
+from cli.counts import of_message
 from cli.failure import Failure
 from cli.following import GOOD_STATES, follow
 from cli.names import job_name, short_id
@@ -63,8 +64,8 @@ def list_jobs(
     if as_json:
         print_json({"jobs": [plain(job) for job in jobs]})
         return
-    rows = [(short_id(job.name), _state_text(job), job.file_name, local_time(job.create_time)) for job in jobs]
-    print_table(("job", "state", "file", "accepted"), rows, empty="There are no such jobs.")
+    rows = [(short_id(job.name), _state_text(job), _about(job), local_time(job.create_time)) for job in jobs]
+    print_table(("job", "state", "about", "accepted"), rows, empty="There are no such jobs.")
 
 
 @app.command()
@@ -144,13 +145,15 @@ def _print_job(job: Job, *, as_json: bool) -> None:
         [
             ("job", job.name),
             ("state", _state_text(job)),
-            ("file", f"{job.file_name} ({size_text(job.size_bytes)})"),
+            ("kind", word(job, "kind").lower() if job.HasField("documents") else ""),
+            ("file", f"{job.file_name} ({size_text(job.size_bytes)})" if job.file_name else ""),
             ("key", job.document_key),
             ("collection", job.collection),
             ("document", job.document),
             ("outcome", word(job, "outcome").lower() if job.outcome else ""),
             ("pages", f"{progress.pages_done} of {progress.pages_total}" if progress.pages_total else ""),
             ("chunks", f"{progress.chunks_done} of {progress.chunks_total}" if progress.chunks_total else ""),
+            ("documents", of_message(job.documents)),
             ("attempt", str(job.attempt) if job.attempt else ""),
             ("reason", result.reason),
             ("message", result.message),
@@ -161,6 +164,10 @@ def _print_job(job: Job, *, as_json: bool) -> None:
             ("sequence", str(job.sequence) if job.sequence else ""),
         ]
     )
+
+
+def _about(job: Job) -> str:
+    return job.file_name or f"{word(job, 'kind').lower()} in {short_id(job.collection)}"
 
 
 def _state_text(job: Job) -> str:

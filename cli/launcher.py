@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import groupby
 
 from cli.failure import Failure
 from cli.run_folder import RunFolder
-from cli.supervised import Program, Supervised, Voice, first_of
+from cli.supervised import RENEW_S, Program, Supervised, Voice, first_of
 
 # How long the next program waits for the one before. Each bears the absence of the others, so none waits for ever:
 # a gateway takes uploads while the rag_server still rebuilds its index.
@@ -22,24 +23,54 @@ class Launcher:
         self.at_once = asyncio.Event()  # set it to stop without asking
         self.all_ready = asyncio.Event()
         self._folder = folder
+        self._voice = voice
+        self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
         """Return after everything has stopped. Raises Failure if a program was given up or had to be killed."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                for supervised in self.supervised:
+                self._tasks = tasks
+                for supervised in list(self.supervised):
                     await self._begin(supervised, tasks)
                 watchers = [tasks.create_task(self._watch_readiness()), tasks.create_task(self._watch_logs())]
                 await self.stopping.wait()
                 for watcher in watchers:
                     watcher.cancel()
-                for supervised in reversed(self.supervised):
-                    if supervised.starts:
-                        await supervised.stop(self.at_once)
+                for supervised in self.supervised:
+                    supervised.leaving.set()
+                for _, alike in groupby(reversed(self.supervised), key=_kind):
+                    started = [supervised for supervised in alike if supervised.starts]
+                    await asyncio.gather(*(supervised.stop(self.at_once) for supervised in started))
         finally:
             for supervised in self.supervised:  # only where the above has failed is anything left
                 supervised.kill()
         self._judge()
+
+    async def add(self, program: Program) -> Supervised:
+        """One more, among those of its kind; returns when it is ready. Raises Failure where it will not start."""
+        if self._tasks is None or self.stopping.is_set():
+            raise Failure("everything is being stopped")
+        supervised, given_up = Supervised(program, self._folder, self._voice), asyncio.Event()
+        alike = [place for place, one in enumerate(self.supervised, 1) if _kind(one) == _kind(supervised)]
+        self.supervised.insert(alike[-1] if alike else len(self.supervised), supervised)
+        self._tasks.create_task(supervised.keep(given_up), name=program.name)
+        await first_of(supervised.ready, supervised.leaving, within_s=RENEW_S)
+        if not supervised.ready.is_set():
+            await self.remove(supervised)
+            raise Failure(f"{program.name} did not become ready: {supervised.refusal or 'its log says more'}")
+        return supervised
+
+    async def remove(self, supervised: Supervised) -> None:
+        """Stop one for good."""
+        await supervised.stop(self.at_once)
+        if supervised in self.supervised:
+            self.supervised.remove(supervised)
+        self._voice.changed()
+
+    def named(self, name: str) -> Supervised | None:
+        """The program of that name, if there is one."""
+        return next((one for one in self.supervised if one.program.name == name), None)
 
     def state(self) -> dict[str, dict[str, object]]:
         """The programs by name, for launcher.json."""
@@ -75,3 +106,8 @@ class Launcher:
         forced = [supervised.program.name for supervised in self.supervised if supervised.was_forced]
         if forced:
             raise Failure(f"{' and '.join(forced)} had to be killed; nothing that was accepted is lost")
+
+
+def _kind(supervised: Supervised) -> str:
+    """Replicas of a program have a number at the end of their name."""
+    return supervised.program.name.rstrip("0123456789")

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from cli.names import document_name
+
 MAX_PORT = 65535
 
 
@@ -24,3 +26,13 @@ DEFAULT_SERVER = "127.0.0.1:8080"
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on the standard output, for programs.")]
 Limit = Annotated[int, typer.Option("--limit", min=0, help="How many at the most; 0 means all.")]
 OfCollection = Annotated[str, typer.Option("--collection", "-c", metavar="NAME", help="The collection.")]
+DocumentId = Annotated[
+    str,
+    typer.Argument(
+        metavar="DOCUMENT", callback=document_name, help="collections/{collection}/documents/{id} or the bare id."
+    ),
+]
+DocumentFilter = Annotated[
+    str,
+    typer.Option("--filter", metavar="FILTER", help="Such as 'language = \"pt\" AND metadata.year >= 2020'."),
+]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def refuse_taken(ports: Ports) -> None:
     """Raise Failure for a port where somebody else listens."""
     deadline_s = time.monotonic() + FREED_S
     for name, port in ports.named().items():
-        while not _is_free(port):
+        while not is_free(port):
             if time.monotonic() > deadline_s:
                 advice = "stop what listens there, or choose other ports with --port-base"
                 raise Failure(f"port {port} (for {name.replace('_', ' ')}) is taken: {advice}")
@@ -69,15 +69,18 @@ def make_programs(folder: RunFolder, ports: Ports, environment: Mapping[str, str
         Program("serve", (*python, "rag_server.serve"), variables, serving),
         Program("work", (*python, "rag_server.work"), variables, settled, awaited=False),
         Program("gateway", (*python, "gateway.serve"), variables, gateway),
-        Program("envoy", _envoy_command(folder), environment, edge),
+        Program("envoy", envoy_command(folder), environment, edge),
     ]
 
 
-def render_envoy(folder: RunFolder, ports: Ports, environment: Mapping[str, str]) -> None:
-    """Write Envoy's configuration. Raises Failure with the renderer's last line."""
+def render_envoy(folder: RunFolder, ports: Ports, environment: Mapping[str, str], where: Sequence[str] = ()) -> None:
+    """Write Envoy's configuration; `where` are the renderer's options that name the servers, else the one gateway.
+
+    Raises Failure with the renderer's last line.
+    """
     command = [sys.executable, str(RENDER), "--descriptors", str(DESCRIPTORS)]
     command += ["--listen", ports.address("envoy"), "--admin", ports.address("envoy_admin")]
-    command += ["--gateway", ports.address("gateway")]
+    command += where or ["--gateway", ports.address("gateway")]
     if largest := environment.get("ACERVO_MAX_UPLOAD_BYTES", ""):
         command += ["--max-upload-bytes", largest]
     log = folder.run / "render.log"
@@ -87,7 +90,8 @@ def render_envoy(folder: RunFolder, ports: Ports, environment: Mapping[str, str]
         raise Failure(f"Envoy's configuration cannot be made: {last_line(log, 0)}")
 
 
-def _envoy_command(folder: RunFolder) -> tuple[str, ...]:
+def envoy_command(folder: RunFolder) -> tuple[str, ...]:
+    """How Envoy is started, with the configuration of the folder."""
     # The console script becomes the binary, with the same process id.
     envoy = Path(sysconfig.get_path("scripts"), "envoy")
     log_line = '{"time":"%Y-%m-%dT%T.%f%z","event":"envoy","level":"%l","logger":"%n","message":"%j"}'
@@ -104,7 +108,8 @@ def _config(folder: RunFolder) -> Path:
     return folder.run / "envoy.yaml"
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether a server could listen at the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger do not count
         try:

@@ -67,6 +67,12 @@ class RunFolder:
             os.truncate(path, 0)
 
 
+def local_folder(variables: Mapping[str, str]) -> Path:
+    """The folder of `acervo up` on this machine, where the store is a database elsewhere."""
+    cache_home = variables.get("XDG_CACHE_HOME", "") or str(Path.home() / ".cache")
+    return Path(cache_home, "acervo", "up").absolute()
+
+
 def last_line(path: Path, begin: int) -> str:
     """The last line that was written after position `begin`, readable; empty if there is none."""
     with path.open("rb") as log:

@@ -9,7 +9,18 @@ from rich.padding import Padding
 from rich.text import Text
 
 from acervo.rag.v1 import search_service_pb2
-from acervo.rag.v1.search_service_pb2 import SearchHit, SearchMode, SearchRequest, SearchResponse
+from acervo.rag.v1.search_service_pb2 import (
+    GROUP_BY_DOCUMENT,
+    GROUP_BY_UNSPECIFIED,
+    RERANK_OFF,
+    RERANK_ON,
+    RERANK_UNSPECIFIED,
+    FacetField,
+    SearchHit,
+    SearchMode,
+    SearchRequest,
+    SearchResponse,
+)
 from cli.connection import connected
 from cli.explaining import explain_answer, explain_hit, explanation_as_json, hit_explanation_as_json
 from cli.options import DEFAULT_SERVER, AsJson, OfCollection, Server
@@ -20,11 +31,14 @@ from cli.snippets import make_snippet
 app = typer.Typer(add_completion=False)
 
 LONGEST_LINE = 100
+FACET_FIELD = search_service_pb2.DESCRIPTOR.enum_types_by_name["FacetField"]
 DEGRADATION = search_service_pb2.DESCRIPTOR.enum_types_by_name["Degradation"]
 DEGRADATION_TEXTS = {
     "NO_DENSE": "found by words only: the query could not be embedded",
     "NO_LEXICAL": "found by meaning only: the word index could not be asked",
     "NO_PHRASE": "no passage has the quoted phrase: found by its words",
+    "RERANK_PARTIAL": "there was no time to rerank all candidates",
+    "NO_RERANK": "nothing could be reranked",
 }
 
 
@@ -36,6 +50,14 @@ class Mode(StrEnum):
     DENSE = "dense"
 
 
+class Facets(StrEnum):
+    """What the documents of an answer are counted by."""
+
+    MEDIA_TYPE = "media-type"
+    LANGUAGE = "language"
+    TAG = "tag"
+
+
 @app.command()
 def search(  # noqa: PLR0913 - each option of the command is a parameter
     text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="What to look for, in any language.")],
@@ -43,6 +65,18 @@ def search(  # noqa: PLR0913 - each option of the command is a parameter
     collection: OfCollection = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many hits at the most.")] = 10,
     mode: Annotated[Mode, typer.Option(help="By words and meaning, by words, or by meaning.")] = Mode.HYBRID,
+    filter_: Annotated[
+        str,
+        typer.Option("--filter", metavar="FILTER", help="Only such passages, e.g. 'language = \"pt\" AND tags:law'."),
+    ] = "",
+    min_relevance: Annotated[float, typer.Option(min=0, max=1, help="Only hits with this relevance or more.")] = 0.0,
+    by_document: Annotated[bool, typer.Option("--by-document", help="One hit for each document.")] = False,
+    diversity: Annotated[float, typer.Option(min=0, max=1, help="How much variety counts against relevance.")] = 0.0,
+    facet: Annotated[list[Facets] | None, typer.Option(help="Count documents by this; may be repeated.")] = None,
+    rerank: Annotated[
+        bool | None, typer.Option("--rerank/--no-rerank", help="Rerank the best; left out: if the server can.")
+    ] = None,
+    page_token: Annotated[str, typer.Option(help="Go on where another answer ended.")] = "",
     min_sequence: Annotated[int, typer.Option(min=0, help="Wait for an index that has reached this.")] = 0,
     explain: Annotated[bool, typer.Option("--explain", help="Show how the scores came about.")] = False,
     server: Server = DEFAULT_SERVER,
@@ -57,6 +91,13 @@ def search(  # noqa: PLR0913 - each option of the command is a parameter
         min_sequence=min_sequence,
         explain=explain,
         highlight=True,
+        filter=filter_,
+        min_relevance=min_relevance,
+        group_by=GROUP_BY_DOCUMENT if by_document else GROUP_BY_UNSPECIFIED,
+        diversity=diversity,
+        facets=[FacetField.Value(f"FACET_FIELD_{each.name}") for each in facet or ()],
+        rerank={None: RERANK_UNSPECIFIED, True: RERANK_ON, False: RERANK_OFF}[rerank],
+        page_token=page_token,
     )
     with connected(server) as connection:
         answer = connection.call(connection.searches.Search, request)
@@ -72,6 +113,11 @@ def _answer_as_json(answer: SearchResponse) -> dict[str, Any]:
         "degraded": [short_name(DEGRADATION, value) for value in answer.degraded],
         "took_ms": round(answer.took.ToTimedelta().total_seconds() * 1000, 3),
         "index_sequence": answer.index_sequence,
+        "next_page_token": answer.next_page_token,
+        "facets": {
+            short_name(FACET_FIELD, facet.field): {count.value: count.documents for count in facet.counts}
+            for facet in answer.facets
+        },
         **({"explanation": explanation_as_json(answer.explanation)} if answer.HasField("explanation") else {}),
     }
 
@@ -85,11 +131,13 @@ def _hit_as_json(hit: SearchHit) -> dict[str, Any]:
         "char_start": hit.citation.char_start,
         "char_end": hit.citation.char_end,
         "score": hit.score,
+        "relevance": hit.relevance,
         "text": hit.text,
         "headings": list(hit.headings),
         "document_key": hit.document_key,
         "document_version": hit.citation.document_version,
         "highlights": [[mark.start, mark.end] for mark in hit.highlights],
+        **({"others": [_hit_as_json(other) for other in hit.others]} if hit.others else {}),
         **({"explanation": hit_explanation_as_json(hit.explanation)} if hit.HasField("explanation") else {}),
     }
 
@@ -112,13 +160,19 @@ def _print_answer(answer: SearchResponse) -> None:
         output.print("Nothing found.")
     for rank, hit in enumerate(answer.hits, start=1):
         _print_hit(output, rank, hit, width)
+    for facet in answer.facets:
+        counts = ", ".join(f"{clean(count.value)} {count.documents}" for count in facet.counts) or "none"
+        name = short_name(FACET_FIELD, facet.field).lower().replace("_", " ")
+        output.print(Text.assemble((f"{name}: ", "bold"), counts), width=width)
+    if answer.next_page_token:
+        output.print(Text(f"more: --page-token {answer.next_page_token}", "dim"), soft_wrap=True)
     if answer.HasField("explanation"):
         output.print(Text(explain_answer(answer.explanation), "dim"), width=width)
     output.print(Text(f"{len(answer.hits)} in {answer.took.ToTimedelta().total_seconds() * 1000:.0f} ms", style="dim"))
 
 
 def _print_hit(output: Console, rank: int, hit: SearchHit, width: int) -> None:
-    head = Text.assemble((f"{rank}. ", "dim"), (clean(cite(hit)), "bold"), (f"  {hit.score:.3f}", "dim"))
+    head = Text.assemble((f"{rank}. ", "dim"), (clean(cite(hit)), "bold"), (f"  {hit.relevance:.0%}", "dim"))
     output.print(head, width=width)
     if hit.headings:
         output.print(
@@ -131,3 +185,8 @@ def _print_hit(output: Console, rank: int, hit: SearchHit, width: int) -> None:
     output.print(Padding(text, (0, 0, 0 if hit.HasField("explanation") else 1, 3), expand=False), width=width)
     if hit.HasField("explanation"):
         output.print(Padding(Text(explain_hit(hit.explanation), "dim"), (0, 0, 1, 3), expand=False), width=width)
+    if hit.others:
+        others = "also " + ", ".join(
+            clean(cite(other)).removeprefix(clean(hit.file_name)).lstrip(", ") for other in hit.others
+        )
+        output.print(Padding(Text(others, "dim"), (0, 0, 1, 3), expand=False), width=width)

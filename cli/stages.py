@@ -26,6 +26,8 @@ def stage_text(job: Job) -> str:
         parts.append(_ratio(progress.pages_done, progress.pages_total, "page"))
     if progress.chunks_total:
         parts.append(_ratio(progress.chunks_done, progress.chunks_total, "chunk"))
+    if progress.documents_total:
+        parts.append(_ratio(progress.documents_done, progress.documents_total, "document"))
     if progress.rate_per_second:
         parts.append(f"{progress.rate_per_second:.0f}/s" if progress.rate_per_second >= 1 else "under 1/s")
     if progress.HasField("eta"):

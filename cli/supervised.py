@@ -16,6 +16,7 @@ from cli.run_folder import RunFolder, last_line
 from cli.supervision import Death, GiveUp, History, Restart, after_death
 
 STOP_S = 25.0
+RENEW_S = 120.0  # indexes may have to be built anew
 LEASH = (sys.executable, "-I", "-S", str(Path(leash.__file__)))
 
 
@@ -28,6 +29,7 @@ class Program:
     variables: Mapping[str, str]  # the whole environment
     readiness: Readiness
     awaited: bool = True  # whether the programs after it wait, for a while, until it is ready
+    vital: bool = True  # whether all stops when it is given up although it was ready once
 
 
 class Voice(Protocol):
@@ -55,6 +57,8 @@ class Supervised:
         self.ready = asyncio.Event()
         self.refusal = ""  # why it was given up
         self.was_forced = False
+        self.leaving = asyncio.Event()  # it is not to be started again
+        self._renewed: asyncio.Event | None = None  # while it is to end and to be started again: when it has ended
         self._folder = folder
         self._voice = voice
         self._ended = asyncio.Event()
@@ -68,16 +72,29 @@ class Supervised:
         running = self._process is not None and self._process.returncode is None
         return self._process.pid if running and self._process else None
 
-    async def keep(self, stopping: asyncio.Event) -> None:
-        """Run the program again and again until `stopping`; sets it when the program is given up."""
+    async def keep(self, given_up: asyncio.Event) -> None:
+        """Run the program again and again until it is leaving; sets `given_up` where nothing goes without it."""
         try:
-            while not stopping.is_set():
-                await self._run_once(stopping)
+            while not self.leaving.is_set():
+                await self._run_once(given_up)
         finally:
             self._ended.set()
 
+    async def renew(self, at_once: asyncio.Event) -> None:
+        """Ask the program to end, and return when a new process of it is ready, or it was given up or is to stop."""
+        if self.pid is not None:
+            self._renewed = ended = asyncio.Event()
+            self._signal(signal.SIGTERM)
+            await first_of(ended, at_once, within_s=STOP_S)
+            if not ended.is_set():
+                self._voice.forced(self.program.name)
+                self.kill()
+                await ended.wait()
+        await first_of(self.ready, self.leaving, within_s=RENEW_S)
+
     async def stop(self, at_once: asyncio.Event) -> None:
-        """Ask the program to end, and kill it when it does not. The `keep` task must have been told before."""
+        """Ask the program to end, and kill it when it does not."""
+        self.leaving.set()
         if not at_once.is_set():
             self._signal(signal.SIGTERM)
             await first_of(self._ended, at_once, within_s=STOP_S)
@@ -92,11 +109,11 @@ class Supervised:
         if self.pid is not None:
             _kill_group(self.pid)
 
-    async def _run_once(self, stopping: asyncio.Event) -> None:
+    async def _run_once(self, given_up: asyncio.Event) -> None:
         log_begin = self._log_size()
         begun_s = asyncio.get_running_loop().time()
         self._process = process = await self._start()
-        if stopping.is_set():
+        if self.leaving.is_set():
             self._signal(signal.SIGTERM)
         probe = asyncio.create_task(self._probe(begun_s), name=f"probe {self.program.name}")
         status = await process.wait()
@@ -104,8 +121,11 @@ class Supervised:
         _kill_group(process.pid)  # children of its own that it left behind
         death = Death(status, asyncio.get_running_loop().time() - begun_s, self._ever_ready)
         self.ready.clear()
-        if not stopping.is_set():
-            await self._decide(death, log_begin, stopping)
+        if self._renewed is not None:
+            self._renewed.set()
+            self._renewed = None
+        elif not self.leaving.is_set():
+            await self._decide(death, log_begin, given_up)
 
     async def _start(self) -> asyncio.subprocess.Process:
         self.starts += 1
@@ -131,17 +151,19 @@ class Supervised:
             self._voice.ready(self.program.name, self._process.pid, after_s)
         self._voice.changed()
 
-    async def _decide(self, death: Death, log_begin: int, stopping: asyncio.Event) -> None:
+    async def _decide(self, death: Death, log_begin: int, given_up: asyncio.Event) -> None:
         self._history, decision = after_death(self._history, death)
         said = last_line(self._folder.log_path(self.program.name), log_begin)
         match decision:
             case Restart(delay_s):
                 how = f"{describe(death.status)}: {said}" if said and death.status > 0 else describe(death.status)
                 self._voice.died(self.program.name, how, delay_s)
-                await first_of(stopping, within_s=delay_s)
+                await first_of(self.leaving, within_s=delay_s)
             case GiveUp():
                 self.refusal = said or f"it ended with status {death.status} and said nothing"
-                stopping.set()
+                self.leaving.set()
+                if self.program.vital or not self._ever_ready:
+                    given_up.set()
 
     def _signal(self, number: signal.Signals) -> None:
         if self.pid is not None and self._process is not None:

@@ -1,26 +1,31 @@
 """`acervo up`."""
 
 import asyncio
-import contextlib
 import os
 import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from cli import control
 from cli.failure import Failure
+from cli.fleet import MOST, Fleet
+from cli.herald import Herald
 from cli.launcher import Launcher
 from cli.options import AsJson
 from cli.output import console, error_console, print_json
 from cli.programs import Ports, make_programs, refuse_taken, render_envoy
-from cli.run_folder import RunFolder
+from cli.replicas import Replicas
+from cli.run_folder import RunFolder, local_folder
 
 app = typer.Typer(add_completion=False)
 
 HIGHEST_BASE = 65_532
 KILLED_STATUS = 130
+ONE_FOLDER = "one server only can use a folder: several replicas need a database, ACERVO_STORE=postgresql://..."
 
 
 @app.command()
@@ -32,27 +37,67 @@ def up(
     port_base: Annotated[
         int, typer.Option(min=1024, max=HIGHEST_BASE, help="The edge listens here, the rest on the three ports after.")
     ] = 8080,
+    replicas: Annotated[int, typer.Option(min=1, max=MOST, help="How many rag_servers; needs a database.")] = 1,
+    gateways: Annotated[
+        int, typer.Option(min=0, max=MOST, help="How many gateways; 0: two where there are several replicas.")
+    ] = 0,
+    local: Annotated[
+        str, typer.Option(metavar="DIR", help="With a database: this machine's folder for logs and indexes.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Start everything on this machine, and keep it running until Ctrl-C."""
-    if "://" in data:
-        raise typer.BadParameter("--data is a folder; `up` runs everything on one machine")
-    folder, ports = RunFolder(Path(data or "data").absolute()), Ports(port_base)
-    environment = dict(os.environ)
+    """Start everything on this machine, and keep it running until Ctrl-C.
+
+    With the address of a database in ACERVO_STORE (and ACERVO_REDIS, ACERVO_BLOBS) as many replicas as asked.
+    """
+    ports, environment = Ports(port_base), dict(os.environ)
+    if "://" not in data:
+        if replicas > 1 or gateways > 1 or local:
+            raise typer.BadParameter(ONE_FOLDER)
+        folder = RunFolder(Path(data or "data").absolute())
+    else:
+        environment["ACERVO_STORE"] = data
+        folder = RunFolder(Path(local).absolute() if local else local_folder(environment))
     with folder.locked():
         refuse_taken(ports)
-        render_envoy(folder, ports, environment)
-        asyncio.run(_launch(folder, ports, environment, as_json=as_json))
+        run = _Run(folder, ports, environment, as_json)
+        fleet = _fleet(run, replicas, gateways or min(replicas, 2)) if "://" in data else None
+        asyncio.run(_launch(run, fleet))
 
 
-async def _launch(folder: RunFolder, ports: Ports, environment: dict[str, str], *, as_json: bool) -> None:
-    voice = Herald(folder, ports, error_console() if as_json else console())
-    launcher = Launcher(make_programs(folder, ports, environment), folder, voice)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What this `up` works with."""
+
+    folder: RunFolder
+    ports: Ports
+    environment: dict[str, str]
+    as_json: bool
+
+
+def _fleet(run: _Run, replicas: int, gateways: int) -> Fleet:
+    programs = Replicas(run.folder, run.ports, run.environment)
+    render_envoy(run.folder, run.ports, run.environment, programs.render_options())
+    return Fleet(programs, replicas, gateways)
+
+
+async def _launch(run: _Run, fleet: Fleet | None) -> None:
+    output = error_console() if run.as_json else console()
+    voice = Herald(run.folder, run.ports, output, fleet.addresses if fleet else None)
+    if fleet is None:
+        render_envoy(run.folder, run.ports, run.environment)
+        programs = make_programs(run.folder, run.ports, run.environment)
+    else:
+        programs = fleet.first_programs()
+    launcher = Launcher(programs, run.folder, voice)
     voice.launcher = launcher
+    if fleet is not None:
+        fleet.launcher = launcher
     _listen_to_signals(launcher)
-    announcing = asyncio.create_task(_announce(launcher, voice, as_json=as_json))
+    announcing = asyncio.create_task(_announce(launcher, voice, as_json=run.as_json))
     try:
-        await launcher.run()
+        async with control.listening(run.folder.run, lambda request, tell: _change(fleet, request, tell, voice)):
+            await launcher.run()
     except Failure:
         if launcher.at_once.is_set():
             raise typer.Exit(KILLED_STATUS) from None
@@ -60,6 +105,27 @@ async def _launch(folder: RunFolder, ports: Ports, environment: dict[str, str], 
     finally:
         announcing.cancel()
     voice.say("Stopped.")
+
+
+async def _change(fleet: Fleet | None, request: Mapping[str, Any], tell: control.Tell, voice: Herald) -> dict[str, Any]:
+    """What `acervo scale` and `acervo restart` ask for; the end is the new state."""
+    if fleet is None:
+        raise Failure(ONE_FOLDER)
+    await fleet.launcher.all_ready.wait()
+
+    def both(text: str) -> None:
+        voice.say(text)
+        tell(text)
+
+    match request:
+        case {"scale": {"replicas": int() | None as replicas, "gateways": int() | None as gateways}}:
+            await fleet.scale(replicas, gateways, both)
+        case {"restart": True}:
+            await fleet.restart(both)
+        case _:
+            raise Failure("this `acervo up` is of another version and does not know the request")
+    voice.changed()
+    return voice.state()
 
 
 def _listen_to_signals(launcher: Launcher) -> None:
@@ -73,7 +139,7 @@ def _listen_to_signals(launcher: Launcher) -> None:
         loop.add_signal_handler(number, hear)
 
 
-async def _announce(launcher: Launcher, voice: "Herald", *, as_json: bool) -> None:
+async def _announce(launcher: Launcher, voice: Herald, *, as_json: bool) -> None:
     await launcher.all_ready.wait()
     voice.changed()
     if as_json:
@@ -81,59 +147,3 @@ async def _announce(launcher: Launcher, voice: "Herald", *, as_json: bool) -> No
     voice.say_addresses()
     await launcher.stopping.wait()
     voice.say("Stopping; Ctrl-C again kills.")
-
-
-class Herald:
-    """Tells the terminal, and launcher.json, what happens."""
-
-    launcher: Launcher
-
-    def __init__(self, folder: RunFolder, ports: Ports, output: Console) -> None:
-        self._folder = folder
-        self._ports = ports
-        self._output = output
-
-    def say(self, text: str) -> None:
-        """A line."""
-        with contextlib.suppress(OSError):  # the terminal may be gone; the programs run on
-            self._output.print(text, markup=False, soft_wrap=True)
-
-    def say_addresses(self) -> None:
-        """Where everything is."""
-        edge = self._ports.address("envoy")
-        self.say(f"Ready: http://{edge} (REST, gRPC, gRPC-Web)")
-        for name, label in (("gateway", "gateway"), ("rag_server", "rag_server"), ("envoy_admin", "Envoy's admin")):
-            self.say(f"  {label:14} {self._ports.address(name)}")
-        self.say(f"  {'data':14} {self._folder.data}")
-        self.say(f"  {'logs':14} {self._folder.logs}")
-        self.say("Ctrl-C stops everything.")
-
-    def changed(self) -> None:
-        """A program has started or become ready."""
-        with contextlib.suppress(OSError):  # a full disk is for the services to tell
-            self._folder.write_state(self.state())
-
-    def ready(self, name: str, pid: int, after_s: float) -> None:
-        """A program serves."""
-        self.say(f"{name:8} ready after {after_s:.1f} s (process {pid})")
-
-    def died(self, name: str, how: str, delay_s: float) -> None:
-        """A program ended unasked and is started again after the delay."""
-        when = f"in {delay_s:.1f} s" if delay_s else "at once"
-        self.say(f"{name:8} died ({how}): started again {when}")
-
-    def forced(self, name: str) -> None:
-        """A program did not stop when asked and was killed."""
-        self.say(f"{name:8} killed: it did not stop")
-
-    def state(self) -> dict[str, Any]:
-        """What launcher.json and `--json` say."""
-        programs = self.launcher.state()
-        return {
-            "pid": os.getpid(),
-            "data": str(self._folder.data),
-            "server": self._ports.address("envoy"),
-            "ports": self._ports.named(),
-            "programs": programs,
-            "ready": all(program["ready"] for program in programs.values()),
-        }

@@ -12,8 +12,10 @@ import grpc
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
+from acervo.gateway.v1 import text_service_pb2_grpc
 from acervo.rag.v1 import (
     collection_service_pb2_grpc,
+    content_service_pb2_grpc,
     document_pb2,
     document_service_pb2_grpc,
     ingest_service_pb2,
@@ -21,9 +23,12 @@ from acervo.rag.v1 import (
     job_pb2,
     job_service_pb2,
     job_service_pb2_grpc,
+    queue_service_pb2_grpc,
     search_service_pb2_grpc,
     system_service_pb2_grpc,
 )
+from tests.cli.fake_contents import FakeContents
+from tests.cli.fake_queue import FakeQueue
 from tests.cli.fake_reading import FakeReading, refuse
 
 MAX_SIZE_BYTES = 1_000_000
@@ -32,13 +37,13 @@ TERMINAL = (job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_SUCCEEDED_PARTIALLY, 
 
 @dataclass(eq=False)
 class FakeAcervo(
+    FakeContents,
     FakeReading,
     ingest_service_pb2_grpc.IngestServiceServicer,
     job_service_pb2_grpc.JobServiceServicer,
 ):
     """The state of the server, which a test looks at and sets up."""
 
-    jobs: dict[str, job_pb2.Job] = field(default_factory=dict)
     uploads: list[tuple[ingest_service_pb2.IngestHeader, bytes]] = field(default_factory=list)
     statuses: list[job_service_pb2.JobStatusRequest] = field(default_factory=list)
     endings: dict[str, job_pb2.Job] = field(default_factory=dict)  # by file name: merged into the job as its end
@@ -222,7 +227,10 @@ def start_server(acervo: FakeAcervo, port: int = 0) -> tuple[grpc.Server, int]:
     document_service_pb2_grpc.add_DocumentServiceServicer_to_server(acervo, server)
     collection_service_pb2_grpc.add_CollectionServiceServicer_to_server(acervo, server)
     search_service_pb2_grpc.add_SearchServiceServicer_to_server(acervo, server)
+    queue_service_pb2_grpc.add_QueueServiceServicer_to_server(FakeQueue(), server)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(acervo, server)
+    content_service_pb2_grpc.add_ContentServiceServicer_to_server(acervo, server)
+    text_service_pb2_grpc.add_TextServiceServicer_to_server(acervo, server)
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     return server, bound

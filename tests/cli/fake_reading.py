@@ -106,7 +106,13 @@ class FakeReading(
         took = Duration()
         took.FromMicroseconds(12500)
         stage = SearchStageTime(stage=search_explain_pb2.SEARCH_STAGE_LEXICAL, took=took)
-        explanation = SearchExplanation(lexical_weight=0.125, dense_weight=0.5, model_fingerprint="f", stages=[stage])
+        explanation = SearchExplanation(
+            lexical_weight=0.125,
+            dense_weight=0.5,
+            model_fingerprint="f",
+            cache=search_explain_pb2.SEARCH_CACHE_MISS,
+            stages=[stage],
+        )
         return search_service_pb2.SearchResponse(
             hits=self.hits,
             degraded=self.degraded,

@@ -21,6 +21,7 @@ def hit(**changes: object) -> SearchHit:
         citation=where,
         text="A administração pública\nobedecerá aos princípios.",
         score=0.75,
+        relevance=0.5,
         headings=["Título III", "Capítulo VII"],
     )
     found.MergeFrom(SearchHit(**changes))  # type: ignore[arg-type]  # fields of the message
@@ -42,6 +43,7 @@ def test_json_has_the_agreed_keys_on_one_line(call: Call, acervo: FakeAcervo) ->
                 "char_start": 1234,
                 "char_end": 1789,
                 "score": 0.75,
+                "relevance": 0.5,
                 "text": "A administração pública\nobedecerá aos princípios.",
                 "headings": ["Título III", "Capítulo VII"],
                 "document_key": "leis/lei.pdf",
@@ -52,6 +54,8 @@ def test_json_has_the_agreed_keys_on_one_line(call: Call, acervo: FakeAcervo) ->
         "degraded": ["NO_DENSE"],
         "took_ms": 12.5,
         "index_sequence": 7,
+        "next_page_token": "",
+        "facets": {},
     }
 
 
@@ -62,10 +66,26 @@ def test_options_travel_in_the_request(call: Call, acervo: FakeAcervo) -> None:
     assert (request.mode, request.min_sequence) == (search_service_pb2.SEARCH_MODE_LEXICAL, 12)
 
 
+def test_what_narrows_and_arranges_travels_in_the_request(call: Call, acervo: FakeAcervo) -> None:
+    narrowed = ("--filter", 'language = "pt"', "--min-relevance", "0.2", "--by-document", "--diversity", "0.3")
+    call("search", "x", *narrowed, "--facet", "tag", "--facet", "media-type", "--no-rerank", "--page-token", "t")
+    (request,) = acervo.searches
+    assert (request.filter, request.min_relevance, request.diversity) == ('language = "pt"', 0.2, 0.3)
+    assert request.group_by == search_service_pb2.GROUP_BY_DOCUMENT
+    assert list(request.facets) == [search_service_pb2.FACET_FIELD_TAG, search_service_pb2.FACET_FIELD_MEDIA_TYPE]
+    assert (request.rerank, request.page_token) == (search_service_pb2.RERANK_OFF, "t")
+
+
+def test_other_passages_of_a_document_are_told_behind_its_best(call: Call, acervo: FakeAcervo) -> None:
+    other = Citation(document_version=2, page_first=9, page_last=9, char_start=5000, char_end=5100)
+    acervo.hits = [hit(others=[SearchHit(file_name="lei.pdf", citation=other)])]
+    assert "also p. 9 [5000:5100]" in call("search", "x").out
+
+
 def test_people_see_rank_citation_score_headings_and_text(call: Call, acervo: FakeAcervo) -> None:
     acervo.hits = [hit()]
     out = call("search", "administracao").out
-    assert "1. lei.pdf, p. 3-4 [1234:1789]  0.750" in out
+    assert "1. lei.pdf, p. 3-4 [1234:1789]  50%" in out
     assert "Título III › Capítulo VII" in out
     assert "A administração pública obedecerá aos princípios." in out
 
@@ -88,7 +108,10 @@ def test_people_and_programs_see_how_scores_came_about_when_they_ask(call: Call,
     assert answer["explanation"] == {
         "lexical_weight": 0.125,
         "dense_weight": 0.5,
+        "model": "",
         "model_fingerprint": "f",
+        "reranker_fingerprint": "",
+        "cache": "MISS",
         "stages_ms": {"LEXICAL": 12.5},
     }
     assert answer["hits"][0]["explanation"]["terms"] == {"publica": 4.0, "administracao": 2.5}

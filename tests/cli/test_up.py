@@ -10,11 +10,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cli import programs
+from cli.herald import Herald
 from cli.launcher import Launcher
 from cli.main import app
 from cli.programs import Ports, make_programs, render_envoy
 from cli.run_folder import RunFolder
-from cli.up import Herald
 
 
 @pytest.fixture
@@ -40,9 +40,11 @@ def test_a_second_launcher_on_the_same_folder_is_refused(tmp_path: Path) -> None
     assert "another `acervo up`" in result.stderr
 
 
-def test_a_store_that_is_no_folder_is_wrong_usage() -> None:
-    result = CliRunner().invoke(app, ["up"], env={"ACERVO_STORE": "postgres://x"})
+@pytest.mark.parametrize("options", [("--replicas", "2"), ("--gateways", "3"), ("--local", "x")])
+def test_a_folder_is_for_one_server(options: tuple[str, str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["up", "--data", str(tmp_path), *options])
     assert result.exit_code == 2
+    assert "one server only can use a folder" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_programs_stand_in_their_order_with_their_settings(tmp_path: Path) -> None:
