@@ -1,7 +1,8 @@
 """Write the Envoy configuration: `python envoy/render.py --listen … --gateway … > envoy.yaml`.
 
 The same program serves a laptop and containers: a gateway given by name is looked up in DNS again and again and may be
-many, one given by address is one. Nothing but the arguments differs.
+many, one given by address is one. Nothing but the arguments differs. With `--endpoints` files name the gateways and the
+rag_servers, which may change while Envoy runs, and `--inner` is where the gateways find the rag_servers.
 """
 
 import argparse
@@ -11,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from contracts import read_methods, services_of
+from clusters import GATEWAY, RAG_SERVER, followed, given, is_ip, socket_address
+from contracts import Method, read_methods, services_of
+from inner import inner_listener
+from metrics import admin_cluster, metrics_listener
 from replies import local_replies
 from routes import make_routes
 
@@ -21,19 +25,19 @@ MIB = 1024 * 1024
 
 def main() -> None:
     """Read the arguments, write YAML to the standard output."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    if bool(arguments.gateway) == bool(arguments.endpoints) or bool(arguments.inner) != bool(arguments.endpoints):
+        parser.error("either --gateway, once or more, or both --endpoints and --inner")
     yaml.safe_dump(render(arguments), sys.stdout, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def render(arguments: argparse.Namespace) -> Any:
     """The whole configuration as data."""
     methods = read_methods(arguments.descriptors)
-    gateway_host, _ = arguments.gateway
     values = {
-        "admin_address": _socket_address(arguments.admin),
-        "listen_address": _socket_address(arguments.listen),
-        "gateway_address": _socket_address(arguments.gateway),
-        "discovery": "STATIC" if _is_ip(gateway_host) else "STRICT_DNS",
+        "admin_address": socket_address(arguments.admin),
+        "listen_address": socket_address(arguments.listen),
         "access_log": _access_log(arguments.access_log),
         "local_replies": local_replies(),
         "routes": make_routes(methods),
@@ -42,7 +46,22 @@ def render(arguments: argparse.Namespace) -> Any:
         "descriptors": str(arguments.descriptors),
         "services": services_of(methods),
     }
-    return fill(yaml.safe_load((HERE / "envoy.yaml").read_text()), values)
+    config = fill(yaml.safe_load((HERE / "envoy.yaml").read_text()), values)
+    _add_servers(config, arguments, methods)
+    if arguments.metrics is not None:
+        config["static_resources"]["listeners"].append(metrics_listener(socket_address(arguments.metrics)))
+        config["static_resources"]["clusters"].append(admin_cluster(socket_address(arguments.admin)))
+    return config
+
+
+def _add_servers(config: dict[str, Any], arguments: argparse.Namespace, methods: list[Method]) -> None:
+    resources = config["static_resources"]
+    if arguments.endpoints is None:
+        resources["clusters"] = [given(GATEWAY, arguments.gateway)]
+        return
+    config["node"] = {"id": "edge", "cluster": "acervo"}  # Envoy reads no file of endpoints without a name of its own
+    resources["clusters"] = [followed(name, arguments.endpoints) for name in (GATEWAY, RAG_SERVER)]
+    resources["listeners"].append(inner_listener(arguments.inner, methods))
 
 
 def fill(node: Any, values: dict[str, Any]) -> Any:
@@ -65,7 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--listen", type=_host_port, required=True, metavar="HOST:PORT")
     parser.add_argument("--admin", type=_loopback, required=True, metavar="HOST:PORT", help="on loopback only")
-    parser.add_argument("--gateway", type=_host_port, required=True, metavar="HOST:PORT")
+    parser.add_argument("--gateway", type=_host_port, action="append", metavar="HOST:PORT", help="once or more")
+    parser.add_argument("--endpoints", type=Path, metavar="DIR", help="with gateway.json and rag_server.json in it")
+    parser.add_argument("--inner", type=_loopback, metavar="HOST:PORT", help="where gateways find the rag_servers")
+    parser.add_argument(
+        "--metrics", type=_host_port, metavar="HOST:PORT", help="where /stats/prometheus and /ready are told to others"
+    )
     parser.add_argument("--descriptors", type=Path, required=True, help="the descriptor set, as Envoy will find it")
     parser.add_argument("--max-upload-bytes", type=int, default=100 * MIB, help="the largest file (default 100 MiB)")
     parser.add_argument("--access-log", default="stdout", metavar="PATH|stdout")
@@ -81,22 +105,9 @@ def _host_port(text: str) -> tuple[str, int]:
 
 def _loopback(text: str) -> tuple[str, int]:
     host, port = _host_port(text)
-    if not (_is_ip(host) and ipaddress.ip_address(host).is_loopback):
-        raise argparse.ArgumentTypeError(f"{host!r} is not loopback, and the admin interface knows no passwords")
+    if not (is_ip(host) and ipaddress.ip_address(host).is_loopback):
+        raise argparse.ArgumentTypeError(f"{host!r} is not loopback, and nobody is asked for a password there")
     return host, port
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _socket_address(address: tuple[str, int]) -> dict[str, Any]:
-    host, port = address
-    return {"socket_address": {"address": host, "port_value": port}}
 
 
 def _access_log(target: str) -> dict[str, Any]:

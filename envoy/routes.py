@@ -5,6 +5,7 @@ from typing import Any
 from contracts import Method
 
 CLUSTER = "gateway"
+PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 UNARY_S = 30
 # Long batches are embedded in small turns; Envoy ends what is silent for 300 s.
 BATCH_S = 240
@@ -18,6 +19,8 @@ ALLOWED_S = {
     "/acervo.gateway.v1.OpenAiService/CreateEmbeddings": BATCH_S,
     "/acervo.gateway.v1.OpenAiService/CreateReranking": BATCH_S,
 }
+# Bodies of more than the default limit; the gateway has its own for them.
+LARGE_BODIES = frozenset({"/acervo.gateway.v1.TextService/UpsertTexts"})
 UPLOAD_IDLE_S = 60
 # Streams send a sign of life every 10 s, so that this ends only what is dead.
 STREAM_IDLE_S = 600
@@ -26,18 +29,30 @@ GRACE_S = 1
 
 FILTER_CONFIG = "type.googleapis.com/envoy.config.route.v3.FilterConfig"
 WITHOUT_DEFAULT_LIMIT = {"body_limit_default": {"@type": FILTER_CONFIG, "disabled": True}}
-# Only what never reached the gateway's handler: the gateway itself retries what rag_server refuses.
+# A second try goes to another one, where there is one.
+ANOTHER_HOST = {
+    "retry_host_predicate": [
+        {
+            "name": "envoy.retry_host_predicates.previous_hosts",
+            "typed_config": {"@type": f"type.googleapis.com/{PREVIOUS_HOSTS}"},
+        }
+    ],
+    "host_selection_retry_max_attempts": 5,
+}
+# Only what no gateway answered: what a gateway says of the rag_server is the same at every other one.
 RETRY = {
-    "retry_on": "connect-failure,refused-stream,reset-before-request",
+    "retry_on": "connect-failure,refused-stream,reset",
     "num_retries": 2,
     "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+    **ANOTHER_HOST,
 }
 
 
 def make_routes(methods: list[Method]) -> list[dict[str, Any]]:
     """Uploads by their REST path, every RPC by its own, then the rest."""
     uploads = [_upload_by_rest(method, path) for method in methods for path in method.http_paths if method.takes_stream]
-    return [*uploads, *(_by_rpc(method) for method in methods), _tools(), _rest()]
+    large = [_large_by_rest(method, path) for method in methods for path in method.http_paths if _is_large(method)]
+    return [*uploads, *large, *(_by_rpc(method) for method in methods), _tools(), _rest()]
 
 
 def _upload_by_rest(method: Method, path: str) -> dict[str, Any]:
@@ -51,16 +66,27 @@ def _upload_by_rest(method: Method, path: str) -> dict[str, Any]:
     }
 
 
+def _is_large(method: Method) -> bool:
+    return method.path in LARGE_BODIES
+
+
+def _large_by_rest(method: Method, path: str) -> dict[str, Any]:
+    limits = {"cluster": CLUSTER, "timeout": f"{UNARY_S + GRACE_S}s"}
+    match = {"name": f"rest {method.name}", "match": {"path": path}}
+    return {**match, "route": limits, "typed_per_filter_config": WITHOUT_DEFAULT_LIMIT}
+
+
 def _by_rpc(method: Method) -> dict[str, Any]:
     route: dict[str, Any] = {"name": f"{method.service}/{method.name}", "match": {"path": method.path}}
     if method.takes_stream:
         return {**route, "route": _upload_limits(), "typed_per_filter_config": WITHOUT_DEFAULT_LIMIT}
     if method.gives_stream:
-        return {**route, "route": _stream_limits(ALLOWED_S.get(method.path, 0))}
+        return {**route, "route": {**_stream_limits(ALLOWED_S.get(method.path, 0)), **_retrying(method)}}
     allowed_s = ALLOWED_S.get(method.path, UNARY_S)
     deadline = {"header": {"key": "grpc-timeout", "value": f"{allowed_s}S"}, "append_action": "ADD_IF_ABSENT"}
     limits = {"cluster": CLUSTER, "timeout": f"{allowed_s + GRACE_S}s", **_retrying(method)}
-    return {**route, "request_headers_to_add": [deadline], "route": limits}
+    large = {"typed_per_filter_config": WITHOUT_DEFAULT_LIMIT} if _is_large(method) else {}
+    return {**route, "request_headers_to_add": [deadline], "route": limits, **large}
 
 
 def _retrying(method: Method) -> dict[str, Any]:

@@ -56,6 +56,12 @@ def test_the_upload_limit_leaves_room_for_form_fields_and_framing() -> None:
     assert 1_000_000 + 65_536 < limit["max_request_bytes"] < 3_000_000
 
 
+def test_texts_may_be_larger_than_other_bodies() -> None:
+    unlimited = {route["name"] for route in routes(LOCAL) if "typed_per_filter_config" in route}
+    assert {"rest UpsertTexts", "acervo.gateway.v1.TextService/UpsertTexts", "rest Upload"} <= unlimited
+    assert "acervo.rag.v1.SearchService/Search" not in unlimited
+
+
 def test_the_admin_interface_is_refused_outside_of_loopback() -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
         render("--listen", "0.0.0.0:8080", "--admin", "0.0.0.0:9901", "--gateway", "gateway:50050")
