@@ -55,6 +55,10 @@ QUIET_LOAD = 0.7
 def main() -> int:
     """Returns the exit status."""
     arguments = _arguments()
+    if arguments.profile == "production":
+        from bench import production  # noqa: PLC0415 - only there the servers of the tests are needed
+
+        return production.main()
     figures_of: dict[str, list[Figure]] = {}
     failures: list[str] = []
     load = os.getloadavg()[0]
@@ -110,6 +114,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--only", action="append", default=[], choices=list(MEASURES), help="may be repeated")
     parser.add_argument("--model", action="append", default=[], help="a value of ACERVO_MODEL; may be repeated")
+    parser.add_argument(
+        "--profile", choices=("embedded", "production"), default="embedded", help="production: side by side"
+    )
     return parser.parse_args()
 
 

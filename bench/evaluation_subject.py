@@ -16,7 +16,15 @@ from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceStub
 from acervo.rag.v1.job_pb2 import JOB_STATE_QUEUED, JOB_STATE_RUNNING
 from acervo.rag.v1.job_service_pb2 import ListJobsRequest
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
-from acervo.rag.v1.search_service_pb2 import SearchMode, SearchRequest, SearchResponse
+from acervo.rag.v1.search_service_pb2 import (
+    DEGRADATION_NO_PHRASE,
+    DEGRADATION_RERANK_PARTIAL,
+    RERANK_OFF,
+    RERANK_ON,
+    SearchMode,
+    SearchRequest,
+    SearchResponse,
+)
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
 from bench.evaluation_data import CorpusDocument
 from bench.waiting import until
@@ -65,18 +73,24 @@ class EvaluationSubject:
         return max(stands.values())
 
     def search(self, text: str, mode: str, limit: int, min_sequence: int = 0) -> tuple[list[str], float]:
-        """The document keys of the hits, best first, and the seconds that the call took."""
+        """The document keys of the hits, best first, and the seconds that the call took.
+
+        The mode is that of a search, with `+RERANK` behind it where the best hits are to be reranked.
+        """
+        plain_mode, _, reranks = mode.partition("+")
         request = SearchRequest(
             query=_shortened(text),
             collection=COLLECTION,
             limit=limit,
-            mode=SearchMode.Value(f"SEARCH_MODE_{mode}"),
+            mode=SearchMode.Value(f"SEARCH_MODE_{plain_mode}"),
             min_sequence=min_sequence,
+            rerank=RERANK_ON if reranks else RERANK_OFF,
         )
         begun_s = time.perf_counter()
         answer: SearchResponse = self._search.Search(request, timeout=CALL_S)
         elapsed_s = time.perf_counter() - begun_s
-        if answer.degraded:
+        # A reranker that is slow on this machine puts what it got to in order: that is what is measured.
+        if not _MEASURED_TOO.issuperset(answer.degraded):
             raise RuntimeError("the answer to a query had to leave something out")
         return [hit.document_key for hit in answer.hits], elapsed_s
 
@@ -108,6 +122,7 @@ class EvaluationSubject:
                 return
 
 
+_MEASURED_TOO = frozenset({DEGRADATION_NO_PHRASE, DEGRADATION_RERANK_PARTIAL})
 _PASSING = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE})
 
 

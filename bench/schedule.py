@@ -47,8 +47,11 @@ def search_at(address: str) -> Search:
 def run_schedule(
     searches: dict[str, Search], collection: str, over: Callable[[float], bool], seed: int
 ) -> dict[str, Latencies]:
-    """Ten searches a second by each of the ways until `over(elapsed_s)`; latencies by way."""
-    asked = queries(seed, 997)
+    """Ten searches a second by each of the ways until `over(elapsed_s)`; latencies by way.
+
+    No query is asked twice, whatever the way: the server would remember it. Other seeds give other queries.
+    """
+    asked = {way: queries(1_000 * seed + number, 997) for number, way in enumerate(searches)}
     begun_s = time.perf_counter()
     latencies: dict[str, list[float]] = {way: [] for way in searches}
     failures = dict.fromkeys(searches, 0)
@@ -66,6 +69,6 @@ def run_schedule(
             due_s = begun_s + turn / PER_SECOND
             pause(due_s - time.perf_counter())
             for way in searches:
-                pool.submit(ask, way, asked[turn % len(asked)], due_s)
+                pool.submit(ask, way, asked[way][turn % len(asked[way])], due_s)
             turn += 1
     return {way: Latencies(latencies[way], failures[way]) for way in searches}

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,15 @@ LEASH = (sys.executable, "-I", "-S", str(ROOT / "cli" / "leash.py"))
 
 
 class Stack:
-    """`acervo up` in a process of its own, on four free ports. To be started from a thread that outlives it."""
+    """`acervo up` in a process of its own, on four free ports. To be started from a thread that outlives it.
 
-    def __init__(self, data: Path, settings: Mapping[str, str] | None = None) -> None:
+    Where the settings name a database as the store, `data` is the folder of its own, and `options` say how many run.
+    """
+
+    def __init__(self, data: Path, settings: Mapping[str, str] | None = None, options: Sequence[str] = ()) -> None:
         self.data = data
+        self._where = ["--local" if "://" in (settings or {}).get("ACERVO_STORE", "") else "--data", str(data)]
+        self._options = options
         self.port_base = free_ports()
         self.environment = clean_environment(settings or {})
         self.ready: dict[str, Any] = {}  # what the ready line said
@@ -65,7 +70,7 @@ class Stack:
         """Start everything and return when it serves."""
         self.data.mkdir(parents=True, exist_ok=True)
         command = [*LEASH, str(os.getpid()), sys.executable, "-m", "cli", "up", "--json"]
-        command += ["--data", str(self.data), "--port-base", str(self.port_base)]
+        command += [*self._where, "--port-base", str(self.port_base), *self._options]
         with self._voice().open("a") as voice:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=voice, text=True
@@ -106,7 +111,7 @@ class Stack:
         """The process of a program, extract among them; None while there is none."""
         if program == "extract":
             return self._extractor_pid()
-        pid: int | None = self.state()["programs"][program]["pid"]
+        pid: int | None = self._entry(program)["pid"]
         return pid
 
     def wait_for_pid(self, program: str) -> int:
@@ -125,8 +130,8 @@ class Stack:
             return
 
         def back() -> bool:
-            entry = self.state()["programs"][program]
-            return bool(entry["ready"]) and entry["pid"] not in (None, former_pid)
+            programs = self.state()["programs"].values()
+            return former_pid not in [entry["pid"] for entry in programs] and all(entry["ready"] for entry in programs)
 
         try:
             until(back, RESTART_S, f"{program} again")
@@ -171,6 +176,28 @@ class Stack:
         path = self.data / "logs" / f"{program}.jsonl"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def pids(self, program: str) -> list[int]:
+        """The processes of all replicas of a program."""
+        programs = self.state()["programs"].items()
+        pids = [entry["pid"] for name, entry in programs if name == program or name.rpartition("-")[0] == program]
+        return [pid for pid in pids if pid is not None]
+
+    def _entry(self, program: str) -> dict[str, Any]:
+        """What is told of a program; of several workers, of the one at work, and else of the first replica."""
+        programs: dict[str, dict[str, Any]] = self.state()["programs"]
+        if program in programs:
+            return programs[program]
+        busy = self._busy_worker(programs) if program == "work" else None
+        return programs[busy or f"{program}-1"]
+
+    def _busy_worker(self, names: Iterable[str]) -> str | None:
+        """Who has begun a job and not ended it, as its log says."""
+        for name in names:
+            events = [line for line in self.log(name).splitlines() if '"job begins"' in line or '"job ends"' in line]
+            if name.startswith("work-") and events and '"job begins"' in events[-1]:
+                return name
+        return None
+
     def _extractor_pid(self) -> int | None:
         work = self.pid("work")
         if work is None:
@@ -196,9 +223,9 @@ class Stack:
 
 
 @contextmanager
-def running(data: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def running(data: Path, settings: Mapping[str, str] | None = None, options: Sequence[str] = ()) -> Iterator[Stack]:
     """A stack for the length of a block; its end must be a clean one unless the block failed already."""
-    stack = Stack(data, settings)
+    stack = Stack(data, settings, options)
     stack.start()
     try:
         yield stack

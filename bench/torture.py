@@ -1,5 +1,7 @@
 """Kill every program again and again while documents come in: `python -m bench.torture [--rounds 5] [--seed N]`.
 
+With `--profile production` it is replicas on PostgreSQL and Redis that are tortured (bench/torture_replicas.py).
+
 Afterwards every accepted file must be found exactly once and `acervo verify` must be clean. Exit status 1 if not.
 """
 
@@ -29,6 +31,11 @@ FIRST_DOCUMENTS_S = 3.0
 def main() -> int:
     """Returns the exit status."""
     arguments = _arguments()
+    if arguments.profile == "production":
+        from bench import torture_replicas  # noqa: PLC0415 - only there the servers of the tests are needed
+
+        plan = torture_replicas.Plan(arguments.documents, arguments.replicas, arguments.seed)
+        return torture_replicas.main(plan)
     print(f"seed {arguments.seed}, {arguments.rounds} rounds", file=sys.stderr)
     with (
         tempfile.TemporaryDirectory(prefix="acervo-torture-") as folder,
@@ -96,6 +103,9 @@ def _print_counts(counts: dict[str, int], verified: dict[str, Any]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.torture", description="Kill every program again and again.")
     parser.add_argument("--rounds", type=_positive, default=5, help="how often each program is killed")
+    parser.add_argument("--profile", choices=("embedded", "production"), default="embedded", help="what is tortured")
+    parser.add_argument("--replicas", type=_positive, default=3, help="of the production profile")
+    parser.add_argument("--documents", type=_positive, default=1_000, help="for the replicas")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30), help="repeats a run")
     return parser.parse_args()
 

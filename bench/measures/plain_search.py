@@ -11,13 +11,15 @@ from typing import ParamSpec, TypeVar
 from rag_server.adapters.faiss.view import FaissView
 from rag_server.adapters.fastembed.embedder import FastembedEmbedder
 from rag_server.adapters.fastembed.models import resolve
+from rag_server.adapters.postings.view import PostingsView
 from rag_server.adapters.sqlite.changes import SqliteChangeLog
 from rag_server.adapters.tantivy.view import TantivyView
-from rag_server.domain.ranking import DENSE_WEIGHTS
+from rag_server.bootstrap.searching import SearchModels, searching
 from rag_server.index_ports import IndexState
 from rag_server.use_cases.searching import Searching
 from rag_server.views.batch import next_batch
-from rag_server.views.pair import Views
+from rag_server.views.united import Views
+from storage.blobs import BlobFolder
 from storage.sqlite import Database
 
 P = ParamSpec("P")
@@ -60,15 +62,16 @@ def searching_here(store: Path, model: str, scratch: Path) -> Iterator[Searching
     embedder = FastembedEmbedder(resolve(model, Path()), 1)
     database = Database(store / "rag_server.db", checkpoints=False)
     log = SqliteChangeLog(database)
-    views = Views(FaissView(embedder.dimensions), TantivyView(scratch))
+    blobs = BlobFolder(store / "blobs")
+    views = Views(FaissView(embedder.dimensions), TantivyView(scratch), PostingsView(), blobs.path)
     views.clear()
     sequence = 0
-    while (batch := next_batch(log, sequence)).documents:
-        views.apply(batch.documents)
+    while (batch := next_batch(log, sequence)).change_count:
+        views.apply(batch)
         sequence = batch.last_sequence
-    weight = DENSE_WEIGHTS[embedder.kind]
+    models = SearchModels(model, embedder.kind, embedder)
     try:
-        yield Searching(Standing(views.state(sequence)), log, embedder, weight, Inline())
+        yield searching(Standing(views.state(sequence)), log, models, Inline())
     finally:
         views.close()
         asyncio.run(database.close())

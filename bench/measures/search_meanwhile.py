@@ -23,7 +23,7 @@ def measure(subject: Subject) -> list[Figure]:
     idle = run_schedule(searches, COLLECTION, lambda elapsed_s: elapsed_s > LENGTH_S, 2)
     files = {f"busy-{number}.pdf": text_pdf(21 + number, pages) for number in range(FILES)}
     with subject.busy(files, COLLECTION):
-        busy = run_schedule(searches, COLLECTION, lambda elapsed_s: elapsed_s > LENGTH_S, 2)
+        busy = run_schedule(searches, COLLECTION, lambda elapsed_s: elapsed_s > LENGTH_S, 3)
     failures = sum(latencies.failures for latencies in (*idle.values(), *busy.values()))
     return [
         *_compared("serve", "search p95", idle["serve"], busy["serve"]),

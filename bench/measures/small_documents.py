@@ -25,7 +25,7 @@ def measure(subject: Subject) -> list[Figure]:
     first, *others = forms
     _take_in(subject, [first])
     searches = {"serve": search_at(subject.stack.rag_server)}
-    idle = run_schedule(searches, COLLECTION, lambda elapsed_s: elapsed_s > IDLE_S, 3)["serve"]
+    idle = run_schedule(searches, COLLECTION, lambda elapsed_s: elapsed_s > IDLE_S, 4)["serve"]
     done = threading.Event()
     length_s = LONGEST_S
 
@@ -36,7 +36,7 @@ def measure(subject: Subject) -> list[Figure]:
 
     feeding = threading.Thread(target=_feed, args=(subject, others, done), name="feed")
     feeding.start()
-    busy = run_schedule(searches, COLLECTION, over, 3)["serve"]
+    busy = run_schedule(searches, COLLECTION, over, 5)["serve"]
     feeding.join()
     found = len(subject.client.documents(COLLECTION))
     rate = (DOCUMENTS - PER_FORM) / length_s

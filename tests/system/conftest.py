@@ -3,32 +3,80 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 
 from bench.client import Client
 from bench.stack import Stack, running
-from tests.system.store import Store
+from tests.system.store import EmbeddedStore, ProductionStore, Store
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
+    from tests.servers.redis import RedisServer
 
 # Small, so that a refusal for size costs little.
 MAX_UPLOAD_BYTES = 8 << 20
+EMBEDDED, PRODUCTION = "embedded", "production"
+REPLICAS = ("--replicas", "3", "--gateways", "2")
+# These run once in each profile, word for word the same. What is about the one folder, the launcher, the model or
+# formats of files, which are the same wherever the store is, runs in the embedded profile only.
+IN_BOTH_PROFILES = frozenset(
+    f"test_{name}"
+    for name in ("rest", "jobs", "versions", "documents_api", "grpc", "vanishing", "kills", "cli", "outcomes")
+)
+
+Starting = Callable[[Path, dict[str, str]], AbstractContextManager[Stack]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "profile" in metafunc.fixturenames:
+        both = metafunc.module.__name__.rpartition(".")[2] in IN_BOTH_PROFILES
+        metafunc.parametrize("profile", [EMBEDDED, PRODUCTION] if both else [EMBEDDED], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def profile(request: pytest.FixtureRequest) -> str:
+    """Where the stack keeps everything."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def starting(profile: str, request: pytest.FixtureRequest) -> Starting:
+    """How a stack of the profile is started; in production with replicas, on servers of its own."""
+    if profile == EMBEDDED:
+        return running
+    postgres: PostgresServer = request.getfixturevalue("postgres_server")
+    redis: RedisServer = request.getfixturevalue("redis_server")
+
+    @contextmanager
+    def start(data: Path, settings: dict[str, str] | None = None) -> Iterator[Stack]:
+        database = postgres.new_database()
+        places = {"ACERVO_STORE": postgres.url(database), "ACERVO_REDIS": redis.url}
+        places |= {"ACERVO_BLOBS": str(data / "blobs")}
+        with running(data, {**(settings or {}), **places}, REPLICAS) as stack:
+            yield stack
+        postgres.drop_database(database)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, starting: Starting) -> Iterator[Stack]:
     settings = {"ACERVO_MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES)}
-    with running(tmp_path_factory.mktemp("system") / "data", settings) as stack:
+    with starting(tmp_path_factory.mktemp("system") / "data", settings) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def own_stack(tmp_path_factory: pytest.TempPathFactory, starting: Starting) -> Iterator[Stack]:
     """For a module that kills and stops programs."""
     folder = tmp_path_factory.mktemp("own")
-    with running(folder / "data") as stack:
+    with starting(folder / "data", {}) as stack:
         yield stack
     shutil.rmtree(folder)
 
@@ -46,9 +94,14 @@ def own_client(own_stack: Stack) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def store(stack: Stack) -> Iterator[Store]:
-    with Store(stack.data) as store:
-        yield store
+def store(stack: Stack, profile: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+    if profile == EMBEDDED:
+        with EmbeddedStore(stack.data) as store:
+            yield store
+    else:
+        postgres: PostgresServer = request.getfixturevalue("postgres_server")
+        database = stack.environment["ACERVO_STORE"].rpartition("/")[2]
+        yield ProductionStore(stack.data, lambda statement: postgres.execute(statement, database))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psutil
 
@@ -97,11 +98,19 @@ def delete(client: Client, document: str) -> None:
 
 @contextmanager
 def paused(stack: Stack, program: str) -> Iterator[None]:
-    """The program stands still for the length of the block."""
-    pid = stack.wait_for_pid(program)
-    os.kill(pid, signal.SIGSTOP)
-    until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, 10, f"{program} stands still")
+    """The program stands still for the length of the block, in all replicas."""
+    pids = until(lambda: stack.pids(program), 10, f"{program} runs")
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     try:
+        for pid in pids:
+            is_still = partial(_stands_still, pid)
+            until(is_still, 10, f"{program} stands still")
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _stands_still(pid: int) -> bool:
+    return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
