@@ -4,7 +4,7 @@
 
 import asyncio
 
-from gateway.adapters.sqlite.rows import COLUMNS, to_entry, to_values
+from gateway.adapters.tables.rows import COLUMNS, to_entry, to_values
 from gateway.domain.entry import Entry, EntryState, same_request
 from gateway.domain.errors import RequestIdReused
 from gateway.ports import EntryFilter

@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from gateway.adapters.sqlite.rows import COLUMNS, to_entry, to_json
+from gateway.adapters.tables.rows import COLUMNS, to_entry, to_json
 from gateway.domain.entry import Entry, Refusal
 from storage.blobs import Blob
 from storage.postgres import Connection, PostgresDatabase

@@ -2,7 +2,7 @@
 
 import apsw
 
-from gateway.adapters.sqlite import rows
+from gateway.adapters.tables import rows
 from gateway.domain.entry import Entry, EntryState, same_request
 from gateway.domain.errors import RequestIdReused
 from gateway.ports import EntryFilter

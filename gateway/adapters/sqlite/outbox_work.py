@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from gateway.adapters.sqlite import rows
+from gateway.adapters.tables import rows
 from gateway.domain.entry import Entry, Refusal
 from storage.blobs import Blob
 from storage.sqlite import Database

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.adapters.pgvector.rows import vector_as_text, vector_from_sent
-from rag_server.adapters.sqlite.rows import Row, vector_from_blob
+from rag_server.adapters.tables.rows import Row, vector_from_blob
 from rag_server.domain.ranking import NOTHING, Scored, ranked
 from rag_server.domain.segment import VectorHolding
 from rag_server.domain.version_set import VersionSet

@@ -11,7 +11,7 @@ from rag_server.adapters.postgres.deleting import delete_documents
 from rag_server.adapters.postgres.locks import lock_collection, lock_document
 from rag_server.adapters.postgres.steps import durably
 from rag_server.adapters.postgres.texts import TextBatch, is_superseded, stands
-from rag_server.adapters.sqlite.rows import failure_to_json, progress_to_json, result_from_json, to_json
+from rag_server.adapters.tables.rows import failure_to_json, progress_to_json, result_from_json, to_json
 from rag_server.domain.failure import Failure
 from rag_server.domain.filter import Attributes
 from rag_server.domain.job import FOUND, Claim, DocumentCounts, JobState, Progress

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.adapters.postgres.locks import lock_change_log
-from rag_server.adapters.sqlite.rows import (
+from rag_server.adapters.tables.rows import (
     DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
     Row,

@@ -8,7 +8,7 @@ from rag_server.adapters.postgres.changes import LAST_SEQUENCE, append_change
 from rag_server.adapters.postgres.claims import OPEN
 from rag_server.adapters.postgres.locks import lock_change_log, lock_collection, lock_document
 from rag_server.adapters.postgres.steps import durably
-from rag_server.adapters.sqlite.rows import DOCUMENT_COLUMNS, Row, collection_from_row, document_from_row
+from rag_server.adapters.tables.rows import DOCUMENT_COLUMNS, Row, collection_from_row, document_from_row
 from rag_server.domain.document import ChangeKind, Collection, Document
 from rag_server.domain.errors import CollectionNotFound, DocumentNotFound
 from storage.postgres import Connection, PostgresDatabase

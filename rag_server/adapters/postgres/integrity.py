@@ -4,7 +4,7 @@
 
 from rag_server.adapters.postgres.clock import DATABASE_TIME
 from rag_server.adapters.postgres.integrity_of_text import check_texts
-from rag_server.adapters.sqlite.rows import failure_from_json
+from rag_server.adapters.tables.rows import failure_from_json
 from rag_server.domain.invariant import Invariant
 from storage.postgres import Connection, PostgresDatabase
 from storage.postgres_named import fetch

@@ -4,14 +4,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from rag_server.adapters.postgres.claims import MAINTENANCE_IS_OPEN, SUPERSEDED, end_crashed, retire_staged
 from rag_server.adapters.postgres.clock import DATABASE_TIME, Clock, by_the_database
 from rag_server.adapters.postgres.locks import lock_document
 from rag_server.adapters.postgres.steps import durably
-from rag_server.adapters.postgres.unchanged import standing_document
-from rag_server.adapters.sqlite.rows import JOB_COLUMNS, Row, job_from_row, to_json
+from rag_server.adapters.postgres.unchanged import end_unchanged, standing_document
+from rag_server.adapters.tables.bindings import order_values, same_request
+from rag_server.adapters.tables.rows import JOB_COLUMNS, Row, job_from_row
 from rag_server.domain.errors import JobEnded, JobNotFound, JobNotRetryable, RequestIdReused
 from rag_server.domain.failure import FailureReason
 from rag_server.domain.job import TERMINAL, Job, JobCount, JobState, Order
@@ -198,13 +198,13 @@ class PostgresJobs:
         job = await insert_job(connection, order, now)
         if standing is None:
             return job
-        await standing.end_job(connection, order.job_id, now)
+        await end_unchanged(connection, standing, order.job_id, now)
         return job_from_row(await _row(connection, order.job_id))
 
 
 async def insert_job(connection: Connection, order: Order, now: float) -> Job:
     """A new job that waits."""
-    row = await fetch_row(connection, _ADMIT, _bindings(order, now))
+    row = await fetch_row(connection, _ADMIT, order_values(order, now))
     assert row is not None  # noqa: S101 - an INSERT returns its row
     return job_from_row(row)
 
@@ -218,13 +218,9 @@ async def _equal(connection: Connection, order: Order) -> Job | None:
     if row is None:
         return None
     job = job_from_row(row)
-    if _asked_for(job.order) != _asked_for(order if order.sha256 else replace(order, sha256=job.order.sha256)):
+    if not same_request(job.order, order):
         raise RequestIdReused
     return job
-
-
-def _asked_for(order: Order) -> tuple[str, ...]:
-    return order.kind, order.collection, order.document_key, order.sha256, order.parameters_json
 
 
 async def _row(connection: Connection, job_id: str) -> Row:
@@ -242,24 +238,3 @@ async def _retried(connection: Connection, job_id: str, now: float) -> Job:
     if job.state in (JobState.FAILED, JobState.CANCELLED, JobState.DEAD):
         raise JobNotRetryable("The document was uploaded again or deleted since: upload the file instead.")
     raise JobNotRetryable
-
-
-def _bindings(order: Order, now: float) -> dict[str, Any]:
-    return {
-        "job_id": order.job_id,
-        "kind": order.kind,
-        "collection": order.collection,
-        "document_key": order.document_key,
-        "file_name": order.file_name,
-        "sha256": order.sha256,
-        "size_bytes": order.size_bytes,
-        "media_type": order.media_type,
-        "metadata": order.metadata_json,
-        "tags": to_json(order.tags),
-        "priority": order.priority,
-        "request_id": order.request_id,
-        "traceparent": order.traceparent,
-        "origin_request_id": order.origin_request_id,
-        "parameters": order.parameters_json,
-        "now": now,
-    }

@@ -2,19 +2,15 @@
 
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
-from dataclasses import dataclass
-from typing import Any
-
 import uuid_utils
 
 from rag_server.adapters.postgres.changes import append_change
 from rag_server.adapters.postgres.claims import ENDED_PROGRESS, SUPERSEDED, ClaimedJob, fenced, look_up, retire_staged
 from rag_server.adapters.postgres.history import retire_version
 from rag_server.adapters.postgres.locks import lock_document
-from rag_server.adapters.sqlite.rows import failure_to_json, progress_to_json, to_json
-from rag_server.domain.document import ChangeKind, Summary
-from rag_server.domain.failure import Failure
-from rag_server.domain.job import FOUND, Claim, IngestOutcome, JobState, Progress
+from rag_server.adapters.tables.bindings import Publication
+from rag_server.domain.document import ChangeKind
+from rag_server.domain.job import FOUND, Claim, IngestOutcome, JobState
 from rag_server.ports import LeaseLost
 from storage.postgres import Connection
 from storage.postgres_named import execute
@@ -58,17 +54,6 @@ WHERE job_id = :job_id AND fence = :fence AND state = 'RUNNING'
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What is to be published, and under which claim."""
-
-    claim: Claim
-    version_id: int
-    summary: Summary
-    problem: Failure | None
-    now: float
-
-
 async def publish(connection: Connection, publication: Publication) -> int:
     """The sequence of the change, or 0 where the job ended CANCELLED. Raises LeaseLost, ValueError."""
     order = publication.claim.job.order
@@ -108,41 +93,15 @@ async def _flip(connection: Connection, publication: Publication) -> int:
     what = (order.collection, document_id, publication.version_id)
     sequence = await append_change(connection, ChangeKind.PUBLISHED, what, now)
     bindings = {
-        **_version_values(publication),
+        **publication.values,
         "document_id": document_id,
         "number": number + 1,
         "sequence": sequence,
         "state": JobState.SUCCEEDED if publication.problem is None else JobState.SUCCEEDED_PARTIALLY,
         "outcome": IngestOutcome.UPDATED if standing else IngestOutcome.CREATED,
-        "progress": progress_to_json(_all_done(publication.summary)),
     }
     if await execute(connection, MAKE_CURRENT, bindings) != 1:
         raise ValueError(f"version {publication.version_id} is not staged by this job")
     await execute(connection, _POINT, bindings)
     await execute(connection, _SUCCEED, bindings)
     return sequence
-
-
-def _version_values(publication: Publication) -> dict[str, Any]:
-    summary, problem = publication.summary, publication.problem
-    return fenced(
-        publication.claim,
-        version_id=publication.version_id,
-        now=publication.now,
-        media_type=summary.media_type,
-        page_count=summary.page_count,
-        page_total=summary.page_total,
-        chunk_count=summary.chunk_count,
-        char_count=summary.char_count,
-        properties=to_json(dict(summary.properties)),
-        problem=None if problem is None else failure_to_json(problem),
-    )
-
-
-def _all_done(summary: Summary) -> Progress:
-    return Progress(
-        pages_done=summary.page_count,
-        pages_total=summary.page_total,
-        chunks_done=summary.chunk_count,
-        chunks_total=summary.chunk_count,
-    )

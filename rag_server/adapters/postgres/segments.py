@@ -13,7 +13,7 @@ from rag_server.adapters.postgres.jobs import insert_job
 from rag_server.adapters.postgres.locks import lock_change_log, lock_document
 from rag_server.adapters.postgres.publishing import CANCEL
 from rag_server.adapters.postgres.steps import durably
-from rag_server.adapters.sqlite.rows import progress_to_json, segment_from_row, vector_from_blob
+from rag_server.adapters.tables.rows import progress_to_json, segment_from_row, vector_from_blob
 from rag_server.domain.job import FOUND, Claim, JobState, Order, Progress
 from rag_server.domain.segment import StoredSegment
 from rag_server.ports import LeaseLost

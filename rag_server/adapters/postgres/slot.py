@@ -7,8 +7,8 @@ from typing import Any
 from rag_server.adapters.postgres.claims import ENDED_PROGRESS, end_crashed, fenced, look_up, retire_staged
 from rag_server.adapters.postgres.clock import DATABASE_TIME, Clock, by_the_database
 from rag_server.adapters.postgres.steps import durably
-from rag_server.adapters.sqlite.queueing import NOT_PAUSED
-from rag_server.adapters.sqlite.rows import JOB_COLUMNS, failure_to_json, job_from_row, progress_to_json
+from rag_server.adapters.tables.queue_state import NOT_PAUSED
+from rag_server.adapters.tables.rows import JOB_COLUMNS, failure_to_json, job_from_row, progress_to_json
 from rag_server.domain.failure import Failure
 from rag_server.domain.job import MAX_ATTEMPTS, Claim, JobState, Progress
 from rag_server.ports import LeaseLost

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from rag_server.adapters.postgres.claims import check_claim, check_claim_to_read, look_up, retire_staged
 from rag_server.adapters.postgres.locks import lock_document
-from rag_server.adapters.postgres.publishing import Publication, publish
+from rag_server.adapters.postgres.publishing import publish
 from rag_server.adapters.postgres.steps import durably
-from rag_server.adapters.postgres.unchanged import standing_document
-from rag_server.adapters.sqlite.rows import to_json, vector_from_blob, vector_to_blob
+from rag_server.adapters.postgres.unchanged import end_unchanged, standing_document
+from rag_server.adapters.tables.bindings import Publication
+from rag_server.adapters.tables.rows import to_json, vector_from_blob, vector_to_blob
 from rag_server.domain.document import StagedChunk, Summary
 from rag_server.domain.failure import Failure
 from rag_server.domain.job import FOUND, Claim, JobState
@@ -82,7 +83,7 @@ class PostgresStaging:
             standing = await standing_document(connection, order, self._pipeline, admission)
             if standing is None or job.cancel_requested:
                 return False
-            await standing.end_job(connection, order.job_id, now)
+            await end_unchanged(connection, standing, order.job_id, now)
             await retire_staged(connection, [order.job_id])
             return True
 

@@ -9,7 +9,7 @@ from rag_server.adapters.postgres.changes import append_change
 from rag_server.adapters.postgres.history import retire_version
 from rag_server.adapters.postgres.publishing import MAKE_CURRENT, STANDING
 from rag_server.adapters.postgres.staging import CHUNK_COLUMNS, PAGE_COLUMNS, chunk_row
-from rag_server.adapters.sqlite.rows import to_json
+from rag_server.adapters.tables.rows import to_json
 from rag_server.domain.document import ChangeKind
 from rag_server.domain.job import Order
 from rag_server.domain.pipeline import Pipeline

@@ -2,14 +2,10 @@
 
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
-import json
-from dataclasses import dataclass
-
 from rag_server.adapters.postgres.claims import OPEN
-from rag_server.adapters.sqlite.rows import progress_to_json
-from rag_server.domain.job import Order, Progress
+from rag_server.adapters.tables.bindings import StandingDocument, standing_for, unchanged
+from rag_server.domain.job import Order
 from rag_server.domain.pipeline import Pipeline
-from rag_server.domain.texts import same_metadata
 from storage.postgres import Connection
 from storage.postgres_named import execute, fetch_row
 
@@ -40,39 +36,6 @@ WHERE document_id = :document_id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StandingDocument:
-    """A document that stands with the bytes that were asked for."""
-
-    document_id: str
-    number: int
-    sequence: int
-    problem: str | None  # JSON: it stands in part only, and the job says so again
-    page_count: int
-    page_total: int
-    chunk_count: int
-
-    async def end_job(self, connection: Connection, job_id: str, now: float) -> None:
-        """The job has succeeded with outcome UNCHANGED."""
-        progress = Progress(
-            pages_done=self.page_count,
-            pages_total=self.page_total,
-            chunks_done=self.chunk_count,
-            chunks_total=self.chunk_count,
-        )
-        bindings = {
-            "job_id": job_id,
-            "document_id": self.document_id,
-            "number": self.number,
-            "sequence": self.sequence,
-            "problem": self.problem,
-            "progress": progress_to_json(progress),
-            "now": now,
-        }
-        await execute(connection, _END_JOB, bindings)
-        await execute(connection, _ANSWER_TO, bindings)
-
-
 async def standing_document(
     connection: Connection, order: Order, pipeline: Pipeline, admission: int
 ) -> StandingDocument | None:
@@ -80,22 +43,11 @@ async def standing_document(
 
     Who acts upon it has locked the document key.
     """
-    bindings = {
-        "collection": order.collection,
-        "document_key": order.document_key,
-        "sha256": order.sha256,
-        "pipeline_version": pipeline.version,
-        "model_fingerprint": pipeline.model_fingerprint,
-        "admission": admission,
-    }
-    row = await fetch_row(connection, _STANDING, bindings)
-    if row is None:
-        return None
-    *known, metadata, tags = row
-    return StandingDocument(*known) if _says_nothing_new(order, metadata, tags) else None
+    return unchanged(order, await fetch_row(connection, _STANDING, standing_for(order, pipeline, admission)))
 
 
-def _says_nothing_new(order: Order, metadata: str, tags: str) -> bool:
-    """Whether the document has the metadata and the tags already; an order without them leaves them as they are."""
-    same = order.metadata_json == "{}" or same_metadata(order.metadata_json, metadata)
-    return same and (not order.tags or set(order.tags) == set(json.loads(tags)))
+async def end_unchanged(connection: Connection, standing: StandingDocument, job_id: str, now: float) -> None:
+    """The job has succeeded with outcome UNCHANGED."""
+    bindings = standing.ending(job_id, now)
+    await execute(connection, _END_JOB, bindings)
+    await execute(connection, _ANSWER_TO, bindings)

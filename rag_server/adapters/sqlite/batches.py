@@ -10,9 +10,9 @@ import apsw
 from rag_server.adapters.sqlite.changes import LAST_SEQUENCE
 from rag_server.adapters.sqlite.claims import check_claim, fenced, look_up
 from rag_server.adapters.sqlite.deleting import delete_documents
-from rag_server.adapters.sqlite.rows import failure_to_json, progress_to_json, result_from_json, to_json
 from rag_server.adapters.sqlite.steps import durably
 from rag_server.adapters.sqlite.texts import TextBatch, is_superseded, stands
+from rag_server.adapters.tables.rows import failure_to_json, progress_to_json, result_from_json, to_json
 from rag_server.domain.failure import Failure
 from rag_server.domain.filter import Attributes
 from rag_server.domain.job import FOUND, Claim, DocumentCounts, JobState, Progress

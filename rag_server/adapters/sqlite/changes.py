@@ -8,7 +8,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_server.adapters.sqlite.rows import (
+from rag_server.adapters.tables.rows import (
     DOCUMENT_COLUMNS,
     PASSAGE_COLUMNS,
     attributes_from_row,

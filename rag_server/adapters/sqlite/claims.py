@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from rag_server.adapters.sqlite.rows import failure_to_json, to_json
+from rag_server.adapters.tables.rows import failure_to_json, to_json
 from rag_server.domain.failure import Failure, FailureReason
 from rag_server.domain.job import MAX_CRASHES, Claim, JobState
 from rag_server.ports import LeaseLost

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 
 from rag_server.adapters.sqlite.documents import existing_collection, no_document
-from rag_server.adapters.sqlite.rows import DOCUMENT_COLUMNS, Row, chunk_from_row, document_from_row
+from rag_server.adapters.tables.rows import DOCUMENT_COLUMNS, Row, chunk_from_row, document_from_row
 from rag_server.domain.chunk import Chunk
 from rag_server.domain.content import DocumentVersion, Place, StandingDocument, TextPage
 from rag_server.domain.document import Document

@@ -8,8 +8,8 @@ import apsw
 
 from rag_server.adapters.sqlite.changes import LAST_SEQUENCE, append_change
 from rag_server.adapters.sqlite.claims import OPEN
-from rag_server.adapters.sqlite.rows import DOCUMENT_COLUMNS, Row, collection_from_row, document_from_row
 from rag_server.adapters.sqlite.steps import durably
+from rag_server.adapters.tables.rows import DOCUMENT_COLUMNS, Row, collection_from_row, document_from_row
 from rag_server.domain.document import ChangeKind, Collection, Document
 from rag_server.domain.errors import CollectionNotFound, DocumentNotFound
 from storage.sqlite import Database

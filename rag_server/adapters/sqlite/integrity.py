@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import apsw
 
 from rag_server.adapters.sqlite.integrity_of_text import check_texts
-from rag_server.adapters.sqlite.rows import failure_from_json
+from rag_server.adapters.tables.rows import failure_from_json
 from rag_server.domain.invariant import Invariant
 from storage.sqlite import Database
 

@@ -2,19 +2,15 @@
 
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
-from dataclasses import dataclass
-from typing import Any
-
 import apsw
 import uuid_utils
 
 from rag_server.adapters.sqlite.changes import append_change
 from rag_server.adapters.sqlite.claims import ENDED_PROGRESS, SUPERSEDED, ClaimedJob, fenced, look_up, retire_staged
 from rag_server.adapters.sqlite.history import retire_version
-from rag_server.adapters.sqlite.rows import failure_to_json, progress_to_json, to_json
-from rag_server.domain.document import ChangeKind, Summary
-from rag_server.domain.failure import Failure
-from rag_server.domain.job import FOUND, Claim, IngestOutcome, JobState, Progress
+from rag_server.adapters.tables.bindings import Publication
+from rag_server.domain.document import ChangeKind
+from rag_server.domain.job import FOUND, Claim, IngestOutcome, JobState
 from rag_server.ports import LeaseLost
 
 _SUPERSEDED = f"SELECT {SUPERSEDED} FROM job WHERE job_id = ?"
@@ -55,17 +51,6 @@ WHERE job_id = :job_id AND fence = :fence AND state = 'RUNNING'
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What is to be published, and under which claim."""
-
-    claim: Claim
-    version_id: int
-    summary: Summary
-    problem: Failure | None
-    now: float
-
-
 def publish(connection: apsw.Connection, publication: Publication) -> int:
     """The sequence of the change, or 0 where the job ended CANCELLED. Raises LeaseLost, ValueError."""
     job = look_up(connection, publication.claim)
@@ -99,7 +84,7 @@ def _check_chunks(connection: apsw.Connection, publication: Publication) -> None
 
 
 def _flip(connection: apsw.Connection, publication: Publication) -> int:
-    order, summary, now = publication.claim.job.order, publication.summary, publication.now
+    order, now = publication.claim.job.order, publication.now
     connection.execute("INSERT OR IGNORE INTO collection VALUES (?, ?)", (order.collection, now))
     standing = connection.execute(STANDING, (order.collection, order.document_key)).fetchone()
     document_id, number, retired_id = standing or (str(uuid_utils.uuid7()), 0, 0)
@@ -108,13 +93,12 @@ def _flip(connection: apsw.Connection, publication: Publication) -> int:
         connection, ChangeKind.PUBLISHED, (order.collection, document_id, publication.version_id), now
     )
     bindings = {
-        **_version_values(publication),
+        **publication.values,
         "document_id": document_id,
         "number": number + 1,
         "sequence": sequence,
         "state": JobState.SUCCEEDED if publication.problem is None else JobState.SUCCEEDED_PARTIALLY,
         "outcome": IngestOutcome.UPDATED if standing else IngestOutcome.CREATED,
-        "progress": progress_to_json(_all_done(summary)),
     }
     connection.execute(MAKE_CURRENT, bindings)
     if connection.changes() != 1:
@@ -122,28 +106,3 @@ def _flip(connection: apsw.Connection, publication: Publication) -> int:
     connection.execute(_POINT, bindings)
     connection.execute(_SUCCEED, bindings)
     return sequence
-
-
-def _version_values(publication: Publication) -> dict[str, Any]:
-    summary, problem = publication.summary, publication.problem
-    return fenced(
-        publication.claim,
-        version_id=publication.version_id,
-        now=publication.now,
-        media_type=summary.media_type,
-        page_count=summary.page_count,
-        page_total=summary.page_total,
-        chunk_count=summary.chunk_count,
-        char_count=summary.char_count,
-        properties=to_json(dict(summary.properties)),
-        problem=None if problem is None else failure_to_json(problem),
-    )
-
-
-def _all_done(summary: Summary) -> Progress:
-    return Progress(
-        pages_done=summary.page_count,
-        pages_total=summary.page_total,
-        chunks_done=summary.chunk_count,
-        chunks_total=summary.chunk_count,
-    )

@@ -13,8 +13,8 @@ from rag_server.adapters.sqlite.changes import LAST_SEQUENCE
 from rag_server.adapters.sqlite.claims import MAINTENANCE_IS_OPEN, fenced, look_up
 from rag_server.adapters.sqlite.jobs import insert_job
 from rag_server.adapters.sqlite.publishing import CANCEL
-from rag_server.adapters.sqlite.rows import Row, progress_to_json, segment_from_row, to_json, vector_from_blob
 from rag_server.adapters.sqlite.steps import durably
+from rag_server.adapters.tables.rows import Row, progress_to_json, segment_from_row, to_json, vector_from_blob
 from rag_server.domain.job import FOUND, Claim, JobState, Order, Progress
 from rag_server.domain.segment import StoredSegment
 from rag_server.ports import LeaseLost

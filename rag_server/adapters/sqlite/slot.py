@@ -7,9 +7,9 @@ from typing import Any
 import apsw
 
 from rag_server.adapters.sqlite.claims import ENDED_PROGRESS, end_crashed, fenced, look_up, retire_staged
-from rag_server.adapters.sqlite.queueing import NOT_PAUSED
-from rag_server.adapters.sqlite.rows import JOB_COLUMNS, failure_to_json, job_from_row, progress_to_json
 from rag_server.adapters.sqlite.steps import durably
+from rag_server.adapters.tables.queue_state import NOT_PAUSED
+from rag_server.adapters.tables.rows import JOB_COLUMNS, failure_to_json, job_from_row, progress_to_json
 from rag_server.domain.failure import Failure
 from rag_server.domain.job import MAX_ATTEMPTS, Claim, JobState, Progress
 from rag_server.ports import LeaseLost

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.adapters.sqlite.claims import check_claim, look_up, retire_staged
-from rag_server.adapters.sqlite.publishing import Publication, publish
-from rag_server.adapters.sqlite.rows import to_json, vector_from_blob, vector_to_blob
+from rag_server.adapters.sqlite.publishing import publish
 from rag_server.adapters.sqlite.steps import durably
-from rag_server.adapters.sqlite.unchanged import standing_document
+from rag_server.adapters.sqlite.unchanged import end_unchanged, standing_document
+from rag_server.adapters.tables.bindings import Publication
+from rag_server.adapters.tables.rows import to_json, vector_from_blob, vector_to_blob
 from rag_server.domain.document import StagedChunk, Summary
 from rag_server.domain.failure import Failure
 from rag_server.domain.job import FOUND, Claim
@@ -78,7 +79,7 @@ class SqliteStaging:
             standing = standing_document(connection, order, self._pipeline, admission)
             if standing is None or job.cancel_requested:
                 return False
-            standing.end_job(connection, order.job_id, now)
+            end_unchanged(connection, standing, order.job_id, now)
             retire_staged(connection, [order.job_id])
             return True
 

@@ -9,8 +9,8 @@ import uuid_utils
 from rag_server.adapters.sqlite.changes import append_change
 from rag_server.adapters.sqlite.history import retire_version
 from rag_server.adapters.sqlite.publishing import MAKE_CURRENT, STANDING
-from rag_server.adapters.sqlite.rows import to_json
 from rag_server.adapters.sqlite.staging import ADD_CHUNK, ADD_PAGE, chunk_row
+from rag_server.adapters.tables.rows import to_json
 from rag_server.domain.document import ChangeKind
 from rag_server.domain.job import Order
 from rag_server.domain.pipeline import Pipeline

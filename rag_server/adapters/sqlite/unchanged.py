@@ -2,16 +2,12 @@
 
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
-import json
-from dataclasses import dataclass
-
 import apsw
 
 from rag_server.adapters.sqlite.claims import OPEN
-from rag_server.adapters.sqlite.rows import progress_to_json
-from rag_server.domain.job import Order, Progress
+from rag_server.adapters.tables.bindings import StandingDocument, standing_for, unchanged
+from rag_server.domain.job import Order
 from rag_server.domain.pipeline import Pipeline
-from rag_server.domain.texts import same_metadata
 
 _STANDING = f"""
 SELECT d.document_id, d.number, v.sequence, v.problem, v.page_count, v.page_total, v.chunk_count, v.metadata,
@@ -39,59 +35,14 @@ UPDATE document SET admission = max(admission, (SELECT admission FROM job WHERE 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StandingDocument:
-    """A document that stands with the bytes that were asked for."""
-
-    document_id: str
-    number: int
-    sequence: int
-    problem: str | None  # JSON: it stands in part only, and the job says so again
-    page_count: int
-    page_total: int
-    chunk_count: int
-
-    def end_job(self, connection: apsw.Connection, job_id: str, now: float) -> None:
-        """The job has succeeded with outcome UNCHANGED."""
-        progress = Progress(
-            pages_done=self.page_count,
-            pages_total=self.page_total,
-            chunks_done=self.chunk_count,
-            chunks_total=self.chunk_count,
-        )
-        bindings = {
-            "job_id": job_id,
-            "document_id": self.document_id,
-            "number": self.number,
-            "sequence": self.sequence,
-            "problem": self.problem,
-            "progress": progress_to_json(progress),
-            "now": now,
-        }
-        connection.execute(_END_JOB, bindings)
-        connection.execute(_ANSWER_TO, (job_id, self.document_id))
-
-
 def standing_document(
     connection: apsw.Connection, order: Order, pipeline: Pipeline, admission: int
 ) -> StandingDocument | None:
     """The document, where it stands as ordered and no job asked for before `admission` is still to change it."""
-    bindings = {
-        "collection": order.collection,
-        "document_key": order.document_key,
-        "sha256": order.sha256,
-        "pipeline_version": pipeline.version,
-        "model_fingerprint": pipeline.model_fingerprint,
-        "admission": admission,
-    }
-    row = connection.execute(_STANDING, bindings).fetchone()
-    if row is None:
-        return None
-    *known, metadata, tags = row
-    return StandingDocument(*known) if _says_nothing_new(order, metadata, tags) else None
+    return unchanged(order, connection.execute(_STANDING, standing_for(order, pipeline, admission)).fetchone())
 
 
-def _says_nothing_new(order: Order, metadata: str, tags: str) -> bool:
-    """Whether the document has the metadata and the tags already; an order without them leaves them as they are."""
-    same = order.metadata_json == "{}" or same_metadata(order.metadata_json, metadata)
-    return same and (not order.tags or set(order.tags) == set(json.loads(tags)))
+def end_unchanged(connection: apsw.Connection, standing: StandingDocument, job_id: str, now: float) -> None:
+    """The job has succeeded with outcome UNCHANGED."""
+    connection.execute(_END_JOB, standing.ending(job_id, now))
+    connection.execute(_ANSWER_TO, (job_id, standing.document_id))
