@@ -1,7 +1,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.supervision import LONGEST_DELAY_S, MOST_REFUSALS, STABLE_S, Death, GiveUp, History, Restart, after_death
+from cli.supervision import (
+    LONGEST_DELAY_S,
+    MOST_REFUSALS,
+    SETTINGS_STATUS,
+    STABLE_S,
+    Death,
+    GiveUp,
+    History,
+    Restart,
+    after_death,
+)
 
 KILLED = -9
 
@@ -50,6 +60,6 @@ def test_who_is_killed_is_always_started_again_within_the_longest_delay(deaths: 
 
 
 @given(st.builds(History, st.integers(0, 10_000), st.integers(0, 4)), st.integers(0, 255))
-def test_giving_up_needs_a_refusal(history: History, status: int) -> None:
+def test_giving_up_needs_refusals_or_settings_that_cannot_be_used(history: History, status: int) -> None:
     new, decision = after_death(history, death(status))
-    assert isinstance(decision, GiveUp) == (new.refusals >= MOST_REFUSALS)
+    assert isinstance(decision, GiveUp) == (new.refusals >= MOST_REFUSALS or status == SETTINGS_STATUS)
