@@ -23,6 +23,8 @@ class Waiters:
 
     async def wait_for(self, sequence: int, timeout_s: float) -> bool:
         """Whether it is reached when the time is over; returns as soon as it is."""
+        if self._applied() >= sequence:
+            return True
         waiter = _Waiter(sequence, asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
             self._waiters.add(waiter)
