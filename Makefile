@@ -28,7 +28,7 @@ up: setup ## start everything on DATA and PORT_BASE, until Ctrl-C
 	$(BIN)/acervo up --data $(DATA) --port-base $(PORT_BASE)
 
 test: check ## every check and every test
-	$(BIN)/pytest -q $(PYTEST)
+	$(BIN)/pytest -q --numprocesses 2 --dist loadgroup $(PYTEST)
 
 check: dev ## lint, types, floors, protos, sizes
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.adapters.faiss.segment_file import SegmentFile, map_file
+from rag_server.adapters.faiss.segment_lists import set_ranges
 
 # Lists that a search without a filter looks into (docs/decisions/0017: recall by depth).
 PROBED_LISTS = 128
@@ -170,7 +171,7 @@ def _index_of(file: SegmentFile) -> Any:
         faiss.METRIC_INNER_PRODUCT,
         True,  # codes are of what is left after the centroid
     )
-    faiss.copy_array_to_vector(file.ranges.ravel(), index.sq.trained)
+    set_ranges(index.sq, file.ranges)
     lists = _mapped_lists(file)
     index.replace_invlists(lists, True)
     lists.this.disown()  # it goes with the index

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.adapters.faiss.segment_file import Arrays, ListPlaces, SegmentHeader, write_head
-from rag_server.adapters.faiss.segment_lists import learnt, list_count, lists_of, nearest_lists, sample_of
+from rag_server.adapters.faiss.segment_lists import learnt, list_count, lists_of, nearest_lists, sample_of, set_ranges
 from rag_server.adapters.faiss.segment_progress import BuildingProgress, OnProgress
 from rag_server.adapters.faiss.segment_rows import SegmentRows, SpooledRows, spooled
 
@@ -103,7 +103,7 @@ def _encoded(rows: SpooledRows, learnt_here: _Learnt, places: ListPlaces) -> Ite
     """Of each list how many rows it has, and its bytes."""
     dimensions = learnt_here.ranges.shape[1]
     quantizer = faiss.ScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_8bit)
-    faiss.copy_array_to_vector(learnt_here.ranges.ravel(), quantizer.trained)
+    set_ranges(quantizer, learnt_here.ranges)
     for centroid, first, size, capacity in zip(
         learnt_here.centroids,
         places.first_rows.tolist(),

@@ -90,3 +90,13 @@ def _directions(
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     directions: NDArray[np.float32] = np.divide(sums, lengths, out=centroids.copy(), where=lengths > 0)
     return directions
+
+
+def set_ranges(quantizer: faiss.ScalarQuantizer, ranges: NDArray[np.float32]) -> None:
+    """Let an 8-bit quantizer code from these lowest values on, and so far: (2, d).
+
+    It learns them from their two ends. Its own vector of numbers cannot be written to where another library that was
+    made with SWIG is loaded in the process, as in tests: both take it for theirs.
+    """
+    lowest, span = ranges
+    quantizer.train(np.stack([lowest, lowest + span]))
