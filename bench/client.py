@@ -1,13 +1,14 @@
 """A client of a running Acervo: REST for uploads and answers, patient where a server is away for a moment."""
 
 import contextlib
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, Self
 
 import httpx
 
-from bench.waiting import until
+from bench.waiting import pause, until
 
 ENDED = frozenset(f"JOB_STATE_{name}" for name in ("SUCCEEDED", "SUCCEEDED_PARTIALLY", "FAILED", "CANCELLED", "DEAD"))
 FOUND = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_SUCCEEDED_PARTIALLY"})
@@ -15,6 +16,7 @@ ACCEPTED = 202
 OK = 200
 ANSWER_S = 60.0
 AGAIN_S = 0.2
+AWAY_S = 10.0
 
 
 class Client:
@@ -48,8 +50,18 @@ class Client:
         return until(accepted, deadline_s, f"{name} accepted", AGAIN_S)
 
     def job(self, job_id: str, wait: str = "") -> dict[str, Any]:
-        """The job as it is, or as it is when it ends within `wait`. Raises httpx.HTTPError."""
-        answer = self.http.get(f"/api/v1/rag/jobs/{job_id}", params={"wait": wait} if wait else {}, timeout=90.0)
+        """The job as it is, or as it is when it ends within `wait`. Raises httpx.HTTPError.
+
+        A server that says when to come back is asked again for a while: one that has just started may not reach the
+        others yet.
+        """
+        parameters = {"wait": wait} if wait else {}
+        end_s = time.monotonic() + AWAY_S
+        while True:
+            answer = self.http.get(f"/api/v1/rag/jobs/{job_id}", params=parameters, timeout=90.0)
+            if "retry-after" not in answer.headers or time.monotonic() > end_s:
+                break
+            pause(AGAIN_S)
         answer.raise_for_status()
         job: dict[str, Any] = answer.json()["job"]
         return job

@@ -31,7 +31,7 @@ async def test_the_explained_parts_recompute_every_score_and_so_the_order(librar
         assert {Stage.LOAD, Stage.EXPLAIN} <= stages
         assert (Stage.LEXICAL in stages) == (Stage.HIGHLIGHT in stages) == (mode is not SearchMode.DENSE)
         assert (Stage.EMBED in stages) == (mode is not SearchMode.LEXICAL)
-        assert sum(one.took_s for one in answer.explanation.stages) <= answer.took_s
+        assert all(one.took_s <= answer.took_s for one in answer.explanation.stages)  # some go on side by side
 
 
 async def test_nothing_is_explained_unasked(library: Library) -> None:
