@@ -136,13 +136,6 @@ def meets(condition: Condition, value: Json) -> bool:
     return False
 
 
-def looks_at_pages(wanted: Filter) -> bool:
-    """Whether passages of one document may differ in whether they are meant."""
-    if isinstance(wanted, Condition):
-        return wanted.field is Field.PAGE
-    return any(looks_at_pages(part) for part in wanted.parts)
-
-
 def _compare(comparison: Comparison, order: int) -> bool:
     match comparison:
         case Comparison.EQUAL:

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from rag_server.adapters.postings.documents import PostingsIndex
 from rag_server.adapters.postings.view import PostingsView
 from rag_server.domain.document import DocumentChunks
-from rag_server.domain.filter import Attributes, Filter, looks_at_pages, matches
+from rag_server.domain.filter import Attributes, Condition, Field, Filter, matches
 from rag_server.domain.search import FacetField
 from tests.fakes.filter_strategies import FILTERS, PAGES, attributes
 
@@ -157,3 +157,10 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_small")
 class TestFiltering(Filtering.TestCase):  # type: ignore[misc,valid-type] # the library makes this class at run time
     settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def looks_at_pages(wanted: Filter) -> bool:
+    """Whether passages of one document may differ in whether they are meant."""
+    if isinstance(wanted, Condition):
+        return wanted.field is Field.PAGE
+    return any(looks_at_pages(part) for part in wanted.parts)
