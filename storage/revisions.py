@@ -30,7 +30,7 @@ def revisions(script_location: Path) -> list[str]:
 def render(script_location: Path, present: str, target: str, dialect: str) -> str:
     """The SQL that leads from one revision to another."""
     from alembic.operations import Operations  # noqa: PLC0415 - slow to load, and seldom needed
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - likewise
 
     known = revisions(script_location)
     rising = known.index(present) < known.index(target)

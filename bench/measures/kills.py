@@ -27,7 +27,7 @@ def measure(subject: Subject) -> list[Figure]:
         word = f"palavra{uuid.uuid4().hex[:12]}"
         name = f"{program}.pdf"
         (job_id,) = subject.client.upload({name: text_pdf(30 + number, PAGES, word)}, COLLECTION)
-        until(lambda: subject.client.job(job_id)["progress"]["pages_done"] > 0, DEADLINE_S, "pages", 0.02)  # noqa: B023
+        _wait_until_read(subject, job_id)
         ready_s = _kill(subject, program)
         if ready_s > slowest_s:
             slowest_s, slowest = ready_s, program
@@ -42,6 +42,11 @@ def measure(subject: Subject) -> list[Figure]:
         Figure("kills_broken", "kill -9 of each program: broken invariants", broken, "", Budget(0)),
         Figure("kills_ready_s", f"kill -9: ready again (slowest: {slowest})", slowest_s, "s", Budget(READY_S)),
     ]
+
+
+def _wait_until_read(subject: Subject, job_id: str) -> None:
+    """Until some pages are read."""
+    until(lambda: subject.client.job(job_id)["progress"]["pages_done"] > 0, DEADLINE_S, "pages", 0.02)
 
 
 def _kill(subject: Subject, program: str) -> float:

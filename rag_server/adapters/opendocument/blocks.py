@@ -90,4 +90,4 @@ def cells_of(row: etree._Element) -> Iterator[Cell]:
 def number(element: etree._Element, name: str) -> int:
     """A count among the attributes, 1 if it is missing, with a limit."""
     value = attribute(element, name)
-    return min(max(int(value), 1), _LARGEST_SPAN) if value.isdecimal() and len(value) < 10 else 1  # noqa: PLR2004
+    return min(max(int(value), 1), _LARGEST_SPAN) if value.isdecimal() and len(value) < 10 else 1  # noqa: PLR2004 - digits

@@ -75,7 +75,7 @@ def _write_shape(shape: BaseShape, writer: PageWriter, depth: int) -> None:
 def _cells(row: _Row) -> Iterator[Cell]:
     for cell in row.cells:
         # The library knows the span; where it goes on, the cells are there and empty.
-        is_below = cell.is_spanned and cell._tc.vMerge  # noqa: SLF001 - it tells down and right apart
+        is_below = cell.is_spanned and cell._tc.vMerge  # noqa: SLF001 - no public one - it tells down and right apart
         yield Cell("" if cell.is_spanned else cell.text, continues=bool(is_below and not cell._tc.hMerge))  # noqa: SLF001
 
 

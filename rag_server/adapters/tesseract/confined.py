@@ -32,7 +32,7 @@ def main() -> None:
     limit_cpu(options.cpu_s)
     command = [str(program), "stdin", "stdout", "-l", options.languages, "--psm", _PAGE_OF_TEXT]
     # Threads would compete with the embedder's for the same cores.
-    os.execve(program, command, {"OMP_THREAD_LIMIT": "1", "LANG": "C.UTF-8", **_chosen_folder()})  # noqa: S606
+    os.execve(program, command, {"OMP_THREAD_LIMIT": "1", "LANG": "C.UTF-8", **_chosen_folder()})  # noqa: S606 - no shell
 
 
 def _language_folders() -> list[Path]:
