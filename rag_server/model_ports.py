@@ -28,6 +28,9 @@ class Embedder(Protocol):
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """(d,), unit length; zero where the text has no known token."""
 
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, d), each as `embed_query` makes it, but for rounding."""
+
 
 class Reranker(Protocol):
     """Reads a query and a text together and says how well they fit; safe to call from several threads."""

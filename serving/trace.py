@@ -1,7 +1,7 @@
 """The identity of a request, carried through every process it touches: request id and W3C traceparent."""
 
+import random
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -36,6 +36,11 @@ def current() -> Trace:
 def begin(request_id: str, traceparent: str) -> Trace:
     """Take over what the caller said, or begin anew where it said nothing usable."""
     match = TRACEPARENT.fullmatch(traceparent)
-    trace_id, flags = (match[1], match[3]) if match else (secrets.token_hex(16), "01")
-    known = request_id if REQUEST_ID.fullmatch(request_id) else secrets.token_hex(16)
-    return Trace(known, trace_id, secrets.token_hex(8), flags)
+    trace_id, flags = (match[1], match[3]) if match else (_digits(32), "01")
+    known = request_id if REQUEST_ID.fullmatch(request_id) else _digits(32)
+    return Trace(known, trace_id, _digits(16), flags)
+
+
+def _digits(count: int) -> str:
+    """Random hexadecimal digits. They tell requests apart and guard nothing: asking the kernel takes 20 us a time."""
+    return f"{random.getrandbits(4 * count):0{count}x}"

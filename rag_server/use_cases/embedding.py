@@ -111,7 +111,7 @@ class _Batch:
         if self.order.kind is TextKind.PASSAGE:
             self.vectors[places] = self.embedder.embed_passages(texts)
         else:
-            self.vectors[places] = np.stack([self.embedder.embed_query(text) for text in texts])
+            self.vectors[places] = self.embedder.embed_queries(texts)
 
 
 def _token_ends(tokenizer: Tokenizer, text: str, window: int) -> NDArray[np.int32]:

@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 AskedT = TypeVar("AskedT")
 AnswerT = TypeVar("AnswerT")
 
-# One outcome for each that was asked, in order, as they are ready.
-Work = Callable[[Sequence[AskedT]], Iterator[AnswerT | Exception]]
+# One outcome for each that was asked, in order; told in portions, as they are ready.
+Work = Callable[[Sequence[AskedT]], Iterator[Sequence[AnswerT | Exception]]]
 
 
 # A thread that told nothing for so long is busy with something large: others need not wait for it.
@@ -62,14 +62,14 @@ class Gathering(Generic[AskedT, AnswerT]):
     def _drain(self) -> None:
         """In a thread of the executor, until nothing waits."""
         while batch := self._taken():
-            left = deque(future for _, future in batch)
+            left = [future for _, future in batch]
             try:
-                for outcome in self._work([asked for asked, _ in batch]):
+                for portion in self._work([asked for asked, _ in batch]):
                     self._told_s = time.monotonic()
-                    _tell(left.popleft(), outcome)
+                    _tell(left[: len(portion)], portion)
+                    del left[: len(portion)]
             except Exception as error:  # noqa: BLE001 - handed to those who wait
-                for future in left:
-                    _tell(future, error)
+                _tell(left, [error] * len(left))
 
     def _taken(self) -> list[tuple[AskedT, asyncio.Future[AnswerT]]]:
         """What waits, or a part of it; nothing: this thread is free again."""
@@ -83,16 +83,18 @@ class Gathering(Generic[AskedT, AnswerT]):
             return batch
 
 
-def _tell(future: asyncio.Future[AnswerT], outcome: AnswerT | Exception) -> None:
-    """From any thread."""
+def _tell(futures: Sequence[asyncio.Future[AnswerT]], outcomes: Sequence[AnswerT | Exception]) -> None:
+    """From any thread. All at once: each call wakes the loop, which then wants the interpreter of this thread."""
     with suppress(RuntimeError):  # the loop is closed: nobody waits
-        future.get_loop().call_soon_threadsafe(_set, future, outcome)
+        if futures:
+            futures[0].get_loop().call_soon_threadsafe(_set, tuple(futures), outcomes)
 
 
-def _set(future: asyncio.Future[AnswerT], outcome: AnswerT | Exception) -> None:
-    if future.done():  # who asked waits no longer
-        return
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+def _set(futures: Sequence[asyncio.Future[AnswerT]], outcomes: Sequence[AnswerT | Exception]) -> None:
+    for future, outcome in zip(futures, outcomes, strict=True):
+        if future.done():  # who asked waits no longer
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

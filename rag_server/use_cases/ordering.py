@@ -37,6 +37,7 @@ class Ordered:
     every: bool  # no others are to be shown
     reranked: dict[int, float]  # what the reranker gave, by chunk id
     degraded: tuple[Degradation, ...] = ()
+    counted: NDArray[np.int64] | None = None  # (k,) the versions that facets count, once they were asked for
 
     def chosen(self, places: NDArray[np.intp], settled: int, *, every: bool) -> "Ordered":
         """Some of them, in the order of their places."""

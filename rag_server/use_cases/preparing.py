@@ -1,6 +1,8 @@
 """Preparing a query: its words taken apart, its vector, the documents that its filter means."""
 
-from concurrent.futures import Executor
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +14,7 @@ from rag_server.domain.search import Degradation, Query, SearchMode
 from rag_server.domain.wording import wording_of
 from rag_server.index_ports import IndexState
 from rag_server.model_ports import Embedder
-from rag_server.use_cases.retrieving import CANDIDATES, Question
+from rag_server.use_cases.retrieving import CANDIDATES, ByWords, Question
 from rag_server.use_cases.timing import StageClock
 from serving import logs
 from serving.errors import InvalidInput
@@ -47,29 +49,45 @@ class Preparing:
             told = f"The vector must have {self.embedder.dimensions} finite numbers, not all of them 0."
             raise InvalidInput(told, field="vector")
 
-    def prepared(self, query: Query, state: IndexState, earlier: Question | None) -> Prepared:
-        """The question for this state of the indexes: that of an earlier search of the same kind, or a new one."""
-        if earlier is not None:
-            return Prepared(replace(earlier, clock=StageClock()), ())
-        question = self._by_words(query, state)
-        if query.mode is SearchMode.LEXICAL:
-            return Prepared(question, ())
-        if question.by_words:
-            question = replace(question, lexical_ahead=self.beside.submit(question.lexical, CANDIDATES))
-        try:
-            return Prepared(replace(question, vector=self._vector(query, question)), ())
-        except Exception:  # noqa: BLE001 - whatever the model raises: words only are better than no answer
-            _log.exception("query_not_embedded")
-            return Prepared(replace(question, by_words=True), (Degradation.NO_DENSE,))
-
-    def _by_words(self, query: Query, state: IndexState) -> Question:
-        """The question without its vector."""
+    def question(self, query: Query, state: IndexState) -> Question:
+        """The question for this state of the indexes, without its vector."""
         wording, clock, within = wording_of(query.normal_text), StageClock(), None
         if query.wanted != EVERYTHING:
             with clock.measuring(Stage.FILTER):
                 within = state.documents.meant(query.collection, query.wanted)
         by_words = query.mode is not SearchMode.DENSE
-        return Question(state, query.collection, wording, by_words, None, self.dense_weight, within=within, clock=clock)
+        ahead: Future[ByWords] | None = Future() if query.mode is SearchMode.HYBRID else None
+        where = (state, query.collection)
+        return Question(*where, wording, by_words, None, self.dense_weight, within, lexical_ahead=ahead, clock=clock)
+
+    def look_for_words(self, questions: Sequence[Question]) -> None:
+        """Begin to, in one other thread, where there is something to be done meanwhile."""
+        asked = [question for question in questions if question.lexical_ahead is not None]
+        if asked:
+            self.beside.submit(_look_for_words, asked)
+
+    def prepared(self, asked: Sequence[tuple[Query, Question]]) -> list[Prepared]:
+        """With their vectors, unless they are looked for by words alone."""
+        to_embed = [question for query, question in asked if _is_to_be_embedded(query)]
+        embedded = iter(self._embedded(to_embed) if to_embed else [])
+        return [
+            next(embedded) if _is_to_be_embedded(query) else Prepared(replace(question, vector=_unit(query.vector)), ())
+            for query, question in asked
+        ]
+
+    def _embedded(self, questions: Sequence[Question]) -> list[Prepared]:
+        begun_s = time.perf_counter()
+        try:
+            vectors = self.embedder.embed_queries([question.wording.meaning for question in questions])
+        except Exception:  # noqa: BLE001 - whatever the model raises: words only are better than no answer
+            if len(questions) > 1:  # only one may be at fault
+                return [one for question in questions for one in self._embedded([question])]
+            _log.exception("query_not_embedded")
+            return [Prepared(replace(question, by_words=True), (Degradation.NO_DENSE,)) for question in questions]
+        for question in questions:
+            question.clock.add(Stage.EMBED, (time.perf_counter() - begun_s) / len(questions))
+        known = [vector if vector.any() else None for vector in vectors]
+        return [Prepared(replace(one, vector=vector), ()) for one, vector in zip(questions, known, strict=True)]
 
     def embedded(self, question: Question) -> NDArray[np.float32] | None:
         """The vector of a question; None where it has no token that the model knows."""
@@ -77,8 +95,19 @@ class Preparing:
             vector = self.embedder.embed_query(question.wording.meaning)
         return vector if vector.any() else None
 
-    def _vector(self, query: Query, question: Question) -> NDArray[np.float32] | None:
-        if query.vector is None:
-            return self.embedded(question)
-        unit: NDArray[np.float32] = query.vector / np.linalg.norm(query.vector)
-        return unit
+
+def _is_to_be_embedded(query: Query) -> bool:
+    return query.mode is not SearchMode.LEXICAL and query.vector is None
+
+
+def _unit(vector: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    return None if vector is None else vector / np.linalg.norm(vector)
+
+
+def _look_for_words(questions: Sequence[Question]) -> None:
+    for question in questions:
+        assert question.lexical_ahead is not None  # noqa: S101 - only such are given
+        try:
+            question.lexical_ahead.set_result(question.lexical(CANDIDATES))
+        except Exception as error:  # noqa: BLE001 - raised where the words are wanted
+            question.lexical_ahead.set_exception(error)

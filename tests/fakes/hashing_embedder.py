@@ -16,6 +16,9 @@ class HashingEmbedder:
         self.fingerprint = f"hashing-{dimensions}"
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self.embed_queries(texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.stack([self.embed_query(text) for text in texts]) if texts else np.empty((0, self.dimensions), "f4")
 
     def embed_query(self, text: str) -> NDArray[np.float32]:

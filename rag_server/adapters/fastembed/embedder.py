@@ -48,10 +48,18 @@ class FastembedEmbedder:
         return _unit_length(vectors)
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
-        if not text.strip():
-            return np.zeros(self.dimensions, np.float32)
-        vector: NDArray[np.float32] = _unit_length(_rows(self._model.query_embed(self._family.query_prefix + text)))[0]
+        vector: NDArray[np.float32] = self.embed_queries([text])[0]
         return vector
+
+    def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        places = [place for place, text in enumerate(texts) if text.strip()]
+        # A transformer reads short texts no faster together, and whoever came first would wait for all.
+        step = _STATIC_BATCH if self._static else 1
+        for batch in (places[at : at + step] for at in range(0, len(places), step)):
+            prefixed = [self._family.query_prefix + texts[place] for place in batch]
+            vectors[batch] = _rows(self._model.query_embed(prefixed))
+        return _unit_length(vectors)
 
     def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """Places in `texts`, blank ones left out: their row stays zero."""

@@ -31,13 +31,13 @@ class TantivyWords:
     searcher: Searcher
     schema: Schema
     counts: dict[Word, int] = field(default_factory=dict)  # of the queries so far
+    whole: dict[str, bool] = field(default_factory=dict)  # whether a collection is all there is
 
     def search(self, collection: str, wording: Wording, limit: int, within: VersionSet | None = None) -> Scored:
         query = self._query(wording)
         if query is None or (within is not None and not len(within)):
             return NOTHING
-        of_collection = self._queries.term(fields.COLLECTION, collection)
-        meant = _within(query, of_collection, *self._queries.conditions(wording))
+        meant = self._meant(query, collection, wording)
         return self._scored(meant, limit) if within is None else self._scored_within(meant, limit, within)
 
     def scores_of(self, wording: Wording, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -67,6 +67,22 @@ class TantivyWords:
             return NOTHING.chunk_ids
         every = self.searcher.search(Query.all_query(), self.searcher.num_docs, count=False)
         return np.sort(self._ids([address for _, address in every.hits]))
+
+    def _meant(self, query: Query, collection: str, wording: Wording) -> Query:
+        """The query, of what meets its conditions."""
+        conditions = self._queries.conditions(wording)
+        of_collection = self._queries.term(fields.COLLECTION, collection)
+        if self._is_whole(collection, of_collection):  # a condition that all meet still costs a fifth of a search
+            return Query.boolean_query([(Occur.Must, query), *conditions]) if conditions else query
+        return _within(query, of_collection, *conditions)
+
+    def _is_whole(self, collection: str, of_collection: Query) -> bool:
+        """Whether all chunks are of this collection."""
+        whole = self.whole.get(collection)
+        if whole is None:
+            count = self.searcher.search(of_collection, 1).count  # type: ignore[attr-defined]  # no stub has it
+            whole = self.whole[collection] = count == self.searcher.num_docs
+        return whole
 
     @property
     def _queries(self) -> Queries:

@@ -20,11 +20,11 @@ class Doubling:
         self.batches: list[list[int]] = []
         self.may_go_on = threading.Semaphore(0)
 
-    def __call__(self, numbers: Sequence[int]) -> Iterator[int | Exception]:
+    def __call__(self, numbers: Sequence[int]) -> Iterator[Sequence[int | Exception]]:
         self.batches.append(list(numbers))
         assert self.may_go_on.acquire(timeout=LONG_S)
         for number in numbers:
-            yield 2 * number if number >= 0 else ValueError(str(number))
+            yield [2 * number if number >= 0 else ValueError(str(number))]
 
 
 async def _begun(work: Doubling, batches: int) -> None:
@@ -50,10 +50,10 @@ async def test_another_thread_takes_over_where_one_is_stuck(monkeypatch: pytest.
     monkeypatch.setattr(module, "PATIENCE_S", 0.01)
     stuck = threading.Event()
 
-    def work(numbers: Sequence[int]) -> Iterator[int | Exception]:
+    def work(numbers: Sequence[int]) -> Iterator[Sequence[int | Exception]]:
         for number in numbers:
             assert number or stuck.wait(LONG_S)
-            yield number
+            yield [number]
 
     with ThreadPoolExecutor(2) as executor:
         gathering: Gathering[int, int] = Gathering(work, executor, threads=2, most=16)
@@ -78,8 +78,8 @@ async def test_one_that_fails_fails_alone() -> None:
 
 
 async def test_work_that_breaks_off_fails_all_that_it_left() -> None:
-    def breaking(numbers: Sequence[int]) -> Iterator[int | Exception]:
-        yield numbers[0]
+    def breaking(numbers: Sequence[int]) -> Iterator[Sequence[int | Exception]]:
+        yield numbers[:1]
         raise RuntimeError("broken")
 
     with ThreadPoolExecutor(1) as executor:
