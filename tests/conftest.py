@@ -1,9 +1,11 @@
 """What holds for all tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import settings
+
+from tests.servers.survivors import mark, survivors
 
 pytest_plugins = ["tests.servers.postgres", "tests.servers.redis", "tests.fakes.postgres_store"]
 
@@ -17,3 +19,12 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         path = item.path.as_posix()
         item.add_marker(pytest.mark.xdist_group("system" if "/tests/system/" in path else path))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_survives() -> Iterator[None]:
+    """Begun before all other fixtures, and so looked at when they are over."""
+    marked = mark()
+    yield
+    left = survivors(marked)
+    assert not left, left

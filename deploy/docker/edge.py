@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 ROOT = Path(__file__).parents[2]
+LEASH = ROOT / "cli" / "leash.py"  # Envoy ends with this program, even where that is killed
 ADMIN_ANSWERS_S = 2.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LOG_LINE = '{"time":"%Y-%m-%dT%T.%f%z","event":"envoy","level":"%l","logger":"%n","message":"%j"}'
@@ -63,7 +64,17 @@ def _render(admin: str, arguments: list[str]) -> str:
 
 def _command(asked: argparse.Namespace) -> list[str]:
     envoy = Path(sysconfig.get_path("scripts"), "envoy")  # becomes the binary, with the same process id
-    command = [str(envoy), "-c", str(asked.config), "--disable-hot-restart"]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(LEASH),
+        str(os.getpid()),
+        str(envoy),
+        "-c",
+        str(asked.config),
+        "--disable-hot-restart",
+    ]
     command += ["--concurrency", str(asked.concurrency), "--drain-time-s", str(asked.drain_s)]
     # On an error Envoy's own `http` logs whole paths, and a path can hold a search.
     return [*command, "--log-level", "warning", "--component-log-level", "http:critical", "--log-format", LOG_LINE]

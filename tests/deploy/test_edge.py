@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.deploy.dockerfile import ROOT, last
 from tests.deploy.edge import DEADLINE_S, EDGE, LARGEST_BYTES, Running, running_edge
+from tests.servers.survivors import children_of, is_running
 
 
 @pytest.fixture
@@ -42,6 +44,16 @@ def test_asked_twice_it_stops_at_once(running: Running) -> None:
     running.until_ready_is(503)
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(DEADLINE_S) == 0
+    assert running.ready() == 0
+
+
+def test_killed_it_takes_its_envoy_with_it(running: Running) -> None:
+    (envoy,) = children_of(running.process.pid)
+    assert "envoy" in Path(f"/proc/{envoy}/cmdline").read_text()
+    running.process.kill()
+    deadline = time.monotonic() + DEADLINE_S
+    while is_running(envoy):
+        assert time.monotonic() < deadline
     assert running.ready() == 0
 
 

@@ -5,6 +5,7 @@ Envoy ends with the thread that started it, so it is started from the main one.
 """
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from cli.supervised import LEASH
 from serving.server import Server
 from tests.envoy.recording_gateway import RecordingGateway
 
@@ -87,7 +89,7 @@ def running_envoy(gateway_port: int, folder: Path) -> Iterator[Edge]:
     config, log = folder / "envoy.yaml", folder / "access.jsonl"
     ends = ["--listen", listen, "--admin", admin, "--gateway", f"127.0.0.1:{gateway_port}"]
     config.write_text(render(*ends, "--max-upload-bytes", str(MAX_UPLOAD_BYTES), "--access-log", str(log)))
-    command = [ENVOY, "-c", str(config), "--disable-hot-restart", "--concurrency", "1"]
+    command = [*LEASH, str(os.getpid()), ENVOY, "-c", str(config), "--disable-hot-restart", "--concurrency", "1"]
     # A body over the limit is logged with the whole path, query included, as an error of `http`.
     command += ["--log-level", "warning", "--component-log-level", "http:critical", "--file-flush-interval-msec", "50"]
     with (folder / "envoy.log").open("w") as output, subprocess.Popen(command, stderr=output) as process:

@@ -1,8 +1,9 @@
 """Layers wrap every kind of call, see its end, and turn errors into what a client may know."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -101,15 +102,15 @@ async def channel(ended: list[str]) -> AsyncIterator[grpc.aio.Channel]:
     await server.stop(drain_s=0, grace_s=0)
 
 
-async def failure(call: object) -> grpc.aio.AioRpcError:
+async def failure(call: Awaitable[object]) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call  # type: ignore[misc]
+        await call
     return raised.value
 
 
-def details(error: grpc.aio.AioRpcError) -> dict[str, object]:
+def details(error: grpc.aio.AioRpcError) -> dict[str, Any]:
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it has what is read of a call
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     for packed in status.details:
         kind = getattr(error_details_pb2, packed.TypeName().rpartition(".")[2])
         found[kind.__name__] = message = kind()
@@ -122,8 +123,8 @@ async def test_a_domain_error_arrives_with_its_details(channel: grpc.aio.Channel
     told = details(error)
     assert error.code() == grpc.StatusCode.NOT_FOUND
     assert error.details() == "There is no such job."
-    assert told["ErrorInfo"].reason == "JOB_NOT_FOUND"  # type: ignore[attr-defined]
-    assert told["ResourceInfo"].resource_name == JOB  # type: ignore[attr-defined]
+    assert told["ErrorInfo"].reason == "JOB_NOT_FOUND"
+    assert told["ResourceInfo"].resource_name == JOB
 
 
 async def test_an_error_after_streamed_messages_keeps_its_details(channel: grpc.aio.Channel) -> None:
@@ -131,7 +132,7 @@ async def test_an_error_after_streamed_messages_keeps_its_details(channel: grpc.
     assert await stream.read() is not grpc.aio.EOF
     error = await failure(stream.read())
     assert error.code() == grpc.StatusCode.UNAVAILABLE
-    assert details(error)["RetryInfo"].retry_delay.ToMilliseconds() == 2500  # type: ignore[attr-defined]
+    assert details(error)["RetryInfo"].retry_delay.ToMilliseconds() == 2500
     assert ("retry-after", "2") in tuple(error.trailing_metadata() or ())
 
 
@@ -142,7 +143,7 @@ async def test_an_unforeseen_error_is_hidden_from_the_client(channel: grpc.aio.C
     error = await failure(call)
     assert error.code() == grpc.StatusCode.INTERNAL
     assert "secret" not in str(error)
-    assert details(error)["RequestInfo"].request_id == "abc"  # type: ignore[attr-defined]
+    assert details(error)["RequestInfo"].request_id == "abc"
 
 
 async def test_the_request_is_known_by_the_id_and_trace_of_its_caller(channel: grpc.aio.Channel) -> None:
@@ -157,7 +158,7 @@ async def test_the_request_is_known_by_the_id_and_trace_of_its_caller(channel: g
 async def test_a_request_that_breaks_a_rule_names_its_field(channel: grpc.aio.Channel) -> None:
     error = await failure(SearchServiceStub(channel).Search(search_service_pb2.SearchRequest(query="x", limit=-1)))
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert details(error)["BadRequest"].field_violations[0].field == "limit"  # type: ignore[attr-defined]
+    assert details(error)["BadRequest"].field_violations[0].field == "limit"
 
 
 async def test_every_message_of_a_stream_is_checked(channel: grpc.aio.Channel) -> None:

@@ -21,9 +21,9 @@ def test_the_request_and_trace_of_an_upload_stand_in_every_log(stack: Stack, cli
     assert answer.headers["x-request-id"] == request_id
     client.wait(answer.json()["job_id"])
     for program in ("gateway", "serve", "work"):
-        lines = until(lambda: of_request(stack, program, request_id) or None, FLUSHED_S, f"a line of {program}")  # noqa: B023
+        lines = told_of(stack, program, request_id)
         assert {line["trace_id"] for line in lines} == {trace_id}
-    (edge,) = until(lambda: of_request(stack, "envoy", request_id) or None, FLUSHED_S, "a line of Envoy")
+    (edge,) = told_of(stack, "envoy", request_id)
     assert trace_id in edge["traceparent"]
 
 
@@ -35,15 +35,19 @@ def test_no_word_of_a_document_or_a_query_stands_in_any_log(stack: Stack, client
     client.http.get("/api/v1/search", params=wanted, headers={"x-request-id": request_id}).raise_for_status()
     client.http.post("/api/v1/search", json=wanted).raise_for_status()
     client.http.get("/api/v1/search", params={**wanted, "limit": 9_999})  # a refusal quotes nothing either
-    until(lambda: of_request(stack, "envoy", request_id) or None, FLUSHED_S, "Envoy's line")
+    told_of(stack, "envoy", request_id)
     logs = list((stack.data / "logs").iterdir())
     assert {log.stem for log in logs} >= {"gateway", "serve", "work", "envoy"}
     assert [log.name for log in logs if holds(log, of_text) or holds(log, of_query)] == []
 
 
-def of_request(stack: Stack, program: str, request_id: str) -> list[dict[str, Any]]:
-    """The log lines of a request; empty until there are any."""
-    return [json.loads(line) for line in stack.log(program).splitlines() if request_id in line]
+def told_of(stack: Stack, program: str, request_id: str) -> list[dict[str, Any]]:
+    """The log lines of a request, as soon as there are any."""
+
+    def lines() -> list[dict[str, Any]] | None:
+        return [json.loads(line) for line in stack.log(program).splitlines() if request_id in line] or None
+
+    return until(lines, FLUSHED_S, f"a line of {program}")
 
 
 def holds(log: Path, word: str) -> bool:
