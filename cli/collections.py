@@ -14,9 +14,9 @@ from acervo.rag.v1.collection_service_pb2 import (
 from cli.connection import connected
 from cli.names import collection_name, short_id
 from cli.options import DEFAULT_SERVER, AsJson, Limit, Server
-from cli.output import counted, local_time, print_fields, print_json, print_table
+from cli.output import counted, local_time, print_fields, print_json, print_table, size_text
 from cli.pages import read_pages
-from cli.plain import plain
+from cli.plain import plain, word
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, show and delete collections.")
 
@@ -41,10 +41,10 @@ def list_collections(*, limit: Limit = 50, server: Server = DEFAULT_SERVER, as_j
         print_json({"collections": [plain(one) for one in collections]})
         return
     rows = [
-        (short_id(one.name), str(one.document_count), str(one.chunk_count), local_time(one.create_time))
+        (short_id(one.name), str(one.document_count), str(one.chunk_count), _index(one), local_time(one.create_time))
         for one in collections
     ]
-    print_table(("collection", "documents", "chunks", "made"), rows, empty="There are no collections.")
+    print_table(("collection", "documents", "chunks", "vectors", "made"), rows, empty="There are no collections.")
 
 
 @app.command()
@@ -61,6 +61,7 @@ def show(collection: CollectionId, *, server: Server = DEFAULT_SERVER, as_json: 
             ("collection", found.name),
             ("documents", str(found.document_count)),
             ("chunks", str(found.chunk_count)),
+            ("vectors", _index(found)),
             ("made", local_time(found.create_time)),
         ]
     )
@@ -85,3 +86,14 @@ def delete(
         print_json({"collection": collection, "documents_deleted": deleted, "sequence": answer.sequence})
     else:
         print_fields([("deleted", f"{collection}, {counted(deleted, 'document')}"), ("sequence", str(answer.sequence))])
+
+
+def _index(found: Collection) -> str:
+    """How the vectors are searched: `exact, 1.2 MB`, `3 segments and 512 exact, 81.2 MB`, `pgvector`."""
+    if not found.HasField("vector_index"):
+        return ""
+    index = found.vector_index
+    if index.segment_count:
+        return f"{counted(index.segment_count, 'segment')} and {index.exact_count} exact, {size_text(index.size_bytes)}"
+    kind = word(index, "kind").lower()
+    return f"{kind}, {size_text(index.size_bytes)}" if index.size_bytes else kind

@@ -153,11 +153,18 @@ def collection(value: Collection, holding: VectorHolding | None = None) -> colle
 def _vector_index(value: VectorHolding) -> collection_pb2.VectorIndex:
     return collection_pb2.VectorIndex(
         vector_count=value.rows,
-        exact_count=value.exact_rows,
+        exact_count=0 if value.in_database else value.exact_rows,
         segment_count=len(value.segments),
         size_bytes=value.size_bytes,
         bytes_per_vector=value.size_bytes / value.rows if value.rows else 0.0,
+        kind=_vector_index_kind(value),
     )
+
+
+def _vector_index_kind(value: VectorHolding) -> "collection_pb2.VectorIndexKind.ValueType":
+    if value.in_database:
+        return collection_pb2.VECTOR_INDEX_KIND_PGVECTOR
+    return collection_pb2.VECTOR_INDEX_KIND_SEGMENTS if value.segments else collection_pb2.VECTOR_INDEX_KIND_EXACT
 
 
 def invariant(value: Invariant) -> system_service_pb2.Invariant:

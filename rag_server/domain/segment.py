@@ -50,6 +50,7 @@ class VectorHolding:
     exact_rows: int  # that are alive and in no segment
     segments: tuple[LivingRows, ...]
     size_bytes: int  # of memory, that of mapped files among it
+    in_database: bool = False  # which decides with each query whether it compares all rows
 
     @property
     def rows(self) -> int:

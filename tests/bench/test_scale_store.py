@@ -31,7 +31,8 @@ def test_a_filled_store_is_whole_and_has_the_vectors(tmp_path: Path, monkeypatch
     async def look() -> None:
         async with Database(tmp_path / "rag_server.db") as database:
             log = SqliteChangeLog(database)
-            chunks = [chunk for change in log.changes(0, 99) for chunk in log.chunks_of(change.version_id)]
+            versions = log.chunks_of([change.version_id for change in log.changes(0, 99)], 1_000)
+            chunks = [chunk for chunks in versions.values() for chunk in chunks]
             assert [number_of(chunk.text) for chunk in chunks] == list(range(110))
             assert (np.stack([chunk.vector for chunk in chunks]) == passages.vectors(0, 110)).all()
             found = await SqliteIntegrity(database).check()

@@ -59,6 +59,7 @@ class FakeReading(
     invariants: list[system_service_pb2.Invariant] = field(default_factory=list)
     components: list[system_service_pb2.Component] = field(default_factory=list)
     counts: list[system_service_pb2.JobCount] = field(default_factory=list)
+    vector_index: collection_pb2.VectorIndex | None = None  # of all collections
     ready: bool = True
 
     def GetDocument(
@@ -81,14 +82,18 @@ class FakeReading(
     def GetCollection(
         self, request: collection_service_pb2.GetCollectionRequest, context: grpc.ServicerContext
     ) -> collection_service_pb2.GetCollectionResponse:
-        collection = collection_pb2.Collection(name=request.name, document_count=len(self.documents))
+        collection = collection_pb2.Collection(
+            name=request.name, document_count=len(self.documents), vector_index=self.vector_index
+        )
         return collection_service_pb2.GetCollectionResponse(collection=collection)
 
     def ListCollections(
         self, request: collection_service_pb2.ListCollectionsRequest, context: grpc.ServicerContext
     ) -> collection_service_pb2.ListCollectionsResponse:
         names = sorted({name.partition("/documents/")[0] for name in self.documents})
-        collections = [collection_pb2.Collection(name=name, document_count=1) for name in names]
+        collections = [
+            collection_pb2.Collection(name=name, document_count=1, vector_index=self.vector_index) for name in names
+        ]
         return collection_service_pb2.ListCollectionsResponse(collections=collections)
 
     def DeleteCollection(

@@ -125,7 +125,7 @@ class PgvectorVectors:
         return int(self._rows(_ROW_COUNT, collection)[0][0])
 
     def holdings(self) -> Mapping[str, VectorHolding]:
-        return {collection: VectorHolding(count, (), 0) for collection, count in self.counts.items()}
+        return {collection: VectorHolding(count, (), 0, in_database=True) for collection, count in self.counts.items()}
 
     def tolerance_of(self, collection: str, chunk_ids: NDArray[np.int64]) -> NDArray[np.float32]:
         del collection

@@ -25,15 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61\x63\x65rvo/rag/v1/collection.proto\x12\racervo.rag.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x01\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cvector_index\x18\x05 \x01(\x0b\x32\x1a.acervo.rag.v1.VectorIndex\"}\n\x0bVectorIndex\x12\x14\n\x0cvector_count\x18\x01 \x01(\x03\x12\x13\n\x0b\x65xact_count\x18\x02 \x01(\x03\x12\x15\n\rsegment_count\x18\x03 \x01(\x05\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x18\n\x10\x62ytes_per_vector\x18\x05 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x61\x63\x65rvo/rag/v1/collection.proto\x12\racervo.rag.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x01\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x64ocument_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cvector_index\x18\x05 \x01(\x0b\x32\x1a.acervo.rag.v1.VectorIndex\"\xab\x01\n\x0bVectorIndex\x12\x14\n\x0cvector_count\x18\x01 \x01(\x03\x12\x13\n\x0b\x65xact_count\x18\x02 \x01(\x03\x12\x15\n\rsegment_count\x18\x03 \x01(\x05\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x18\n\x10\x62ytes_per_vector\x18\x05 \x01(\x01\x12,\n\x04kind\x18\x06 \x01(\x0e\x32\x1e.acervo.rag.v1.VectorIndexKind*\x91\x01\n\x0fVectorIndexKind\x12!\n\x1dVECTOR_INDEX_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17VECTOR_INDEX_KIND_EXACT\x10\x01\x12\x1e\n\x1aVECTOR_INDEX_KIND_SEGMENTS\x10\x02\x12\x1e\n\x1aVECTOR_INDEX_KIND_PGVECTOR\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'acervo.rag.v1.collection_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_VECTORINDEXKIND']._serialized_start=430
+  _globals['_VECTORINDEXKIND']._serialized_end=575
   _globals['_COLLECTION']._serialized_start=83
   _globals['_COLLECTION']._serialized_end=253
-  _globals['_VECTORINDEX']._serialized_start=255
-  _globals['_VECTORINDEX']._serialized_end=380
+  _globals['_VECTORINDEX']._serialized_start=256
+  _globals['_VECTORINDEX']._serialized_end=427
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -16,6 +17,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _VectorIndexKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VectorIndexKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VectorIndexKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VECTOR_INDEX_KIND_UNSPECIFIED: _VectorIndexKind.ValueType  # 0
+    """Never sent by the server."""
+    VECTOR_INDEX_KIND_EXACT: _VectorIndexKind.ValueType  # 1
+    """Each is compared with that of the query."""
+    VECTOR_INDEX_KIND_SEGMENTS: _VectorIndexKind.ValueType  # 2
+    """Most are in compressed segments, which are searched approximately; the newest are compared one by one."""
+    VECTOR_INDEX_KIND_PGVECTOR: _VectorIndexKind.ValueType  # 3
+    """In a table of PostgreSQL that all servers share, with an index of pgvector."""
+
+class VectorIndexKind(_VectorIndexKind, metaclass=_VectorIndexKindEnumTypeWrapper):
+    """How the vectors of a collection are searched. New kinds may be added."""
+
+VECTOR_INDEX_KIND_UNSPECIFIED: VectorIndexKind.ValueType  # 0
+"""Never sent by the server."""
+VECTOR_INDEX_KIND_EXACT: VectorIndexKind.ValueType  # 1
+"""Each is compared with that of the query."""
+VECTOR_INDEX_KIND_SEGMENTS: VectorIndexKind.ValueType  # 2
+"""Most are in compressed segments, which are searched approximately; the newest are compared one by one."""
+VECTOR_INDEX_KIND_PGVECTOR: VectorIndexKind.ValueType  # 3
+"""In a table of PostgreSQL that all servers share, with an index of pgvector."""
+Global___VectorIndexKind: _TypeAlias = VectorIndexKind  # noqa: Y015
 
 @_typing.final
 class Collection(_message.Message):
@@ -70,16 +99,19 @@ class VectorIndex(_message.Message):
     SEGMENT_COUNT_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     BYTES_PER_VECTOR_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     vector_count: _builtins.int
     """Vectors that can be found, and those without a direction, which cannot."""
     exact_count: _builtins.int
-    """How many of them are searched exactly; the others are in compressed segments."""
+    """How many of them are searched exactly; the others are in compressed segments. In a database the query decides: 0."""
     segment_count: _builtins.int
     """How many segments there are."""
     size_bytes: _builtins.int
-    """Memory for all of it, mapped files of segments among it."""
+    """Memory for all of it, mapped files of segments among it; 0 in a database."""
     bytes_per_vector: _builtins.float
     """The same for each vector."""
+    kind: Global___VectorIndexKind.ValueType
+    """How they are searched."""
     def __init__(
         self,
         *,
@@ -88,10 +120,11 @@ class VectorIndex(_message.Message):
         segment_count: _builtins.int = ...,
         size_bytes: _builtins.int = ...,
         bytes_per_vector: _builtins.float = ...,
+        kind: Global___VectorIndexKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_vector", b"bytes_per_vector", "exact_count", b"exact_count", "segment_count", b"segment_count", "size_bytes", b"size_bytes", "vector_count", b"vector_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_per_vector", b"bytes_per_vector", "exact_count", b"exact_count", "kind", b"kind", "segment_count", b"segment_count", "size_bytes", b"size_bytes", "vector_count", b"vector_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ import pytest
 from rag_server.adapters.faiss.view import FaissView
 from rag_server.adapters.pgvector.view import PgvectorView
 from rag_server.domain.document import DocumentChunks, IndexedChunk
+from rag_server.domain.segment import VectorHolding
 from rag_server.index_ports import NothingApplied
 from storage.postgres import PostgresDatabase
 from storage.postgres_address import Limits
@@ -97,4 +98,4 @@ async def test_where_the_database_is_away_nothing_was_applied_and_the_counts_sta
             await asyncio.to_thread(view.apply, [DocumentChunks("c", "d", [chunk], None)])
         view._count_again_s = 0.0  # else it would be a while
         state = await asyncio.to_thread(view.state)
-    assert state.holdings()["c"].rows == 20
+    assert state.holdings()["c"] == VectorHolding(20, (), 0, in_database=True)
