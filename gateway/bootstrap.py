@@ -45,7 +45,7 @@ from acervo.rag.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_s
 from acervo.rag.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
 from gateway.adapters.postgres.outbox import PostgresOutbox
 from gateway.adapters.postgres.outbox_work import PostgresOutboxRecords, PostgresOutboxWork
-from gateway.adapters.rag_client.client import RagClient
+from gateway.adapters.rag_client.client import FIRST_CONTACT_S, RagClient
 from gateway.adapters.rag_client.jobs import RagJobs
 from gateway.adapters.sqlite.outbox import SqliteOutbox
 from gateway.adapters.sqlite.outbox_work import SqliteOutboxRecords, SqliteOutboxWork
@@ -197,24 +197,31 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
         changed = Nudge()
         jobs = RagJobs(client)
         following = Following(store.outbox, jobs, translate.snapshot, changed)
+        forwarding = Forwarding(store.work, jobs, changed, store.holder)
         services = [_service_name(contract) for contract in CONTRACTS]
         server = bind(settings.listen, layers(), services, LARGEST_REQUEST_BYTES)
-        _serve_all(server, store, capacity, client, following, changed)
+        _serve_all(server, store, capacity, client, following, forwarding)
         _warn_if_open(settings.listen)
         await server.start()
         tasks = (
             asyncio.create_task(client.watch_health(), name="watch-health"),
-            asyncio.create_task(Forwarding(store.work, jobs, changed, store.holder).run(), name="forwarding"),
+            asyncio.create_task(forwarding.run(), name="forwarding"),
             asyncio.create_task(Keeping(store.records, store.blobs, time.time).run(), name="keeping"),
         )
-        await server.ready()
+        readiness = asyncio.create_task(_say_ready(server, client), name="say-ready")
         try:
             yield Gateway(server, following, tasks)
         finally:
             await server.grpc.stop(None)
-            for task in tasks:
+            for task in (*tasks, readiness):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, readiness, return_exceptions=True)
+
+
+async def _say_ready(server: Server, client: RagClient) -> None:
+    """Uploads are taken without the rag_server, so that the wait for it has an end."""
+    await client.first_contact(FIRST_CONTACT_S)
+    await server.ready()
 
 
 def _serve_all(
@@ -223,11 +230,11 @@ def _serve_all(
     capacity: Capacity,
     client: RagClient,
     following: Following[job_pb2.Job],
-    changed: Nudge,
+    forwarding: Forwarding,
 ) -> None:
-    taking_in = TakingIn(store.blobs, store.outbox, capacity, changed)
+    taking_in = TakingIn(store.blobs, store.outbox, capacity, forwarding)
     accepting = Accepting(taking_in, client)
-    steering = Steering(store.outbox, store.blobs, changed, time.time)
+    steering = Steering(store.outbox, store.blobs, forwarding.changed, time.time)
     health = SystemHealth(Examining(store.records, store.blobs, capacity, time.time), client)
     verifying = Verifying(store.outbox, store.records, store.blobs, RagJobs(client), time.time)
     pages = JobPages(store.outbox, client)

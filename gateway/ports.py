@@ -27,8 +27,10 @@ class EntryFilter:
 class Outbox(Protocol):
     """The acknowledged uploads, from the side of those who ask."""
 
-    async def accept(self, entry: Entry) -> Entry:
+    async def accept(self, entry: Entry, holder: str = "", until: float = 0.0) -> Entry:
         """Keep it durably; or return the entry that its request id or job id already stands for.
+
+        Where a new one would be among the forwarder's heads it is claimed for the holder, if there is one, and `held`.
 
         :raises RequestIdReused: the request id stands for another document or other bytes.
         """
@@ -71,8 +73,8 @@ class OutboxWork(Protocol):
     async def has_open(self, collection: str, document_key: str) -> bool:
         """Whether the forwarder still has something to do for the document."""
 
-    async def forwarded(self, entry: Entry, known_as: str, now: float) -> None:
-        """The rag_server has the job, under the id `known_as`: FORWARDED."""
+    async def forwarded(self, entry: Entry, known_as: str, now: float) -> bool:
+        """The rag_server has the job, under the id `known_as`: FORWARDED. False where it is not as it was seen."""
 
     async def refused(self, entry: Entry, refusal: Refusal, now: float) -> None:
         """It will not have it: REFUSED."""
@@ -103,7 +105,7 @@ class BlobWriter(Protocol):
         """Add bytes."""
 
     def sha256(self) -> str:
-        """The hash of everything that was written; may write to the disk: call it in a thread."""
+        """The hash of everything that was written; of a large upload, in a thread."""
 
     async def finish(self) -> Blob:
         """Force the bytes to the disk and give them their name."""
@@ -168,6 +170,9 @@ class RagServerFeed(Protocol[T_co]):
 
     def watch(self, job_id: str, after_revision: int | None) -> AsyncGenerator[Snapshot[T_co]]:
         """Snapshots as they come. An end without a terminal one is a lost connection. :raises RagServerUnavailable:"""
+
+    async def look(self, job_id: str, wait_s: float) -> Snapshot[T_co]:
+        """The job when it has ended, or as it is when the time is over. :raises RagServerUnavailable:"""
 
     async def reachable(self) -> None:
         """Return at once where calls go through; else as soon as they do again."""

@@ -35,6 +35,7 @@ class BlobFolder:
         self._folder = folder
         self._incoming = folder / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._durable: set[str] = set()  # folders whose own entry this process has forced to the disk
 
     def begin(self) -> "BlobWriter":
         """Start an upload."""
@@ -79,7 +80,9 @@ class BlobFolder:
             target.parent.mkdir(exist_ok=True, mode=0o700)
             written.rename(target)
         sync_folder(target.parent)
-        sync_folder(self._folder)
+        if target.parent.name not in self._durable:  # whoever made it may not have come so far
+            sync_folder(self._folder)
+            self._durable.add(target.parent.name)
 
     def sweep(self, wanted: Callable[[str], bool], older_than_s: float) -> int:
         """Remove old files that nobody wants, and uploads that broke off; returns how many.
@@ -156,9 +159,10 @@ class BlobWriter:
 
     def sha256(self) -> str:
         """The hash of everything that was written, in hexadecimal digits."""
-        if self._pieces:
-            self._flush()
-        return self._hash.hexdigest()
+        digest = self._hash.copy()
+        for piece in self._pieces:
+            digest.update(piece)
+        return digest.hexdigest()
 
     async def finish(self) -> Blob:
         """Force the bytes to the disk and give them their name. Raises OSError."""

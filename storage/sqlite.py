@@ -9,7 +9,8 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -26,16 +27,21 @@ MINIMUM_SQLITE = (3, 51, 3)  # older ones can corrupt a WAL that two processes w
 BUSY_TIMEOUT_MS = 10_000
 GROUP_LIMIT = 64  # works in one transaction
 READERS = 4
+CHECKPOINT_PAGES = 4_000  # 16 MB: what many small commits change again and again is written back once
 
 
 class OutdatedSqlite(Unusable):
     """The SQLite library is too old to be trusted with two processes on one file."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Pending:
     work: Work[Any]
-    future: "Future[Any]"
+    answer: "asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop
+
+
+Outcome = tuple[Any, Exception | None]
 
 
 class Database:
@@ -67,10 +73,11 @@ class Database:
 
         What the work raises undoes the work alone and is raised here. Raises StorageUnavailable where the disk fails.
         """
-        future: Future[T] = Future()
-        self._queue.put(_Pending(work, future))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Pending(work, answer, loop))
         # A transaction that is under way cannot be called back: a cancelled caller just no longer waits for it.
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return await answer
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent snapshot and return its result. Raises StorageUnavailable."""
@@ -137,18 +144,12 @@ class Database:
                     continue
                 unavailable = StorageUnavailable()
                 unavailable.__cause__ = error
-                for pending in group:
-                    pending.future.set_exception(unavailable)
-                return
-            for pending, (result, raised) in zip(group, outcomes, strict=True):
-                if raised is None:
-                    pending.future.set_result(result)
-                else:
-                    pending.future.set_exception(raised)
+                outcomes = [(None, unavailable)] * len(group)
+            _tell(group, outcomes)
             return
 
-    def _transaction(self, group: list[_Pending]) -> list[tuple[Any, Exception | None]]:
-        outcomes: list[tuple[Any, Exception | None]] = []
+    def _transaction(self, group: list[_Pending]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
         self._writer.execute("BEGIN IMMEDIATE")
         for pending in group:
             self._writer.execute("SAVEPOINT work")
@@ -173,6 +174,26 @@ class Database:
             return
 
 
+def _tell(group: list[_Pending], outcomes: list[Outcome]) -> None:
+    """Each caller its outcome, in its loop; each loop is woken once."""
+    told: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome]]] = {}
+    for pending, outcome in zip(group, outcomes, strict=True):
+        told.setdefault(pending.loop, []).append((pending.answer, outcome))
+    for loop, answers in told.items():
+        with suppress(RuntimeError):  # the loop has ended, and whoever waited in it
+            loop.call_soon_threadsafe(_answer, answers)
+
+
+def _answer(answers: list[tuple[asyncio.Future[Any], Outcome]]) -> None:
+    for answer, (result, raised) in answers:
+        if answer.done():
+            continue  # the caller no longer waits
+        if raised is None:
+            answer.set_result(result)
+        else:
+            answer.set_exception(raised)
+
+
 def connect(path: Path, *, checkpoints: bool) -> apsw.Connection:
     """A connection with the settings that durability rests on."""
     connection = apsw.Connection(str(path))
@@ -181,6 +202,5 @@ def connect(path: Path, *, checkpoints: bool) -> apsw.Connection:
     connection.pragma("synchronous", "full")
     connection.pragma("foreign_keys", True)
     connection.pragma("mmap_size", 0)
-    if not checkpoints:
-        connection.pragma("wal_autocheckpoint", 0)
+    connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES if checkpoints else 0)
     return connection

@@ -26,8 +26,10 @@ class TextApi(TextServiceServicer):
         self._accepting = accepting
 
     async def UpsertTexts(self, request: pb.UpsertTextsRequest, context: Context) -> pb.UpsertTextsResponse:
-        request.request_id = agreed_request_id(context, request.request_id)
-        valid_request(request)
+        request_id = agreed_request_id(context, request.request_id)
+        if request_id != request.request_id:
+            request.request_id = request_id
+            valid_request(request)
         lines = await asyncio.to_thread(_lines, request)
         self._taking_in.admit(len(lines))
         async with self._taking_in.begin() as receiving:

@@ -53,6 +53,7 @@ class Entry:
     open: bool = True
     known_as: str = ""  # the rag_server's job id; another one than ours where it knew the request id before us
     refusal: Refusal | None = None  # set iff REFUSED
+    held: bool = False  # just accepted, and claimed by who did: nothing else waits for the document
 
     @property
     def key(self) -> tuple[str, str]:

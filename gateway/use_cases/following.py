@@ -17,6 +17,7 @@ T = TypeVar("T")
 BEAT_S = 10.0  # promised: the snapshot again at least this often
 POLL_S = 2.0  # a lost nudge costs so much
 AGAIN_S = 0.3
+LOOK_S = 20.0  # a question to the rag_server waits so long for the end of a job
 
 
 class Following(Generic[T]):
@@ -64,15 +65,41 @@ class Following(Generic[T]):
 
     async def until_ended(self, job_id: str, wait_s: float) -> Snapshot[T]:
         """The first ended snapshot, or the latest when the time is over. Raises as `follow`."""
-        last: Snapshot[T] | None = None
+        looking = asyncio.create_task(self._look_until_ended(job_id, time.monotonic() + wait_s), name="look")
+        stop = asyncio.create_task(self._stopping.wait(), name="stopping")
         try:
-            async with asyncio.timeout(wait_s), aclosing(self.follow(job_id)) as snapshots:
-                async for snapshot in snapshots:
-                    last = snapshot
-        except TimeoutError:
-            if last is None:
-                raise RagServerUnavailable from None
-        assert last is not None  # noqa: S101 - follow tells at least one, or raises
+            await asyncio.wait({looking, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not looking.done():
+                raise NotReady
+            return looking.result()
+        finally:
+            for task in (looking, stop):
+                task.cancel()
+            await asyncio.wait({looking, stop})
+
+    async def _look_until_ended(self, job_id: str, end_s: float) -> Snapshot[T]:
+        """As `until_ended`. One question after another costs less than a stream of all that happens in between."""
+        last: Snapshot[T] | None = None
+        ticket = self._changed.ticket(job_id)
+        while (entry := await self._outbox.get(job_id)) is not None and entry.is_local:
+            last = self._present(entry)
+            left_s = end_s - time.monotonic()
+            if last.ended or left_s <= 0:
+                return last
+            await self._changed.wait(ticket, min(POLL_S, left_s))
+            ticket = self._changed.ticket(job_id)
+        known_as = entry.known_as or job_id if entry is not None else job_id
+        while (left_s := end_s - time.monotonic()) > 0 or last is None:
+            begun_s, wait_s = time.monotonic(), max(0.0, min(left_s, LOOK_S))
+            try:
+                last = await self._rag_server.look(known_as, wait_s)
+            except RagServerUnavailable:
+                if last is None:
+                    raise
+            if last.ended:
+                break
+            if time.monotonic() - begun_s < wait_s:  # it stops, or cannot be reached
+                await asyncio.sleep(AGAIN_S * (0.5 + random.random() / 2))  # noqa: S311 - spreads load, guards nothing
         return last
 
     async def _snapshots(self, job_id: str, after_revision: int | None) -> AsyncGenerator[Snapshot[T]]:
@@ -89,7 +116,7 @@ class Following(Generic[T]):
         """What the gateway itself has to tell, until the rag_server has the job."""
         seen = -1 if after_revision is None else after_revision
         told_s = time.monotonic()
-        ticket = self._changed.ticket()
+        ticket = self._changed.ticket(job_id)
         while (entry := await self._outbox.get(job_id)) is not None and entry.is_local:
             snapshot = self._present(entry)
             if snapshot.revision > seen or snapshot.ended or time.monotonic() - told_s >= self._beat_s * 0.9:
@@ -98,7 +125,7 @@ class Following(Generic[T]):
             if snapshot.ended:
                 return
             await self._changed.wait(ticket, min(POLL_S, self._beat_s / 10))
-            ticket = self._changed.ticket()
+            ticket = self._changed.ticket(job_id)
 
     async def _from_rag_server(
         self, job_id: str, after_revision: int | None, *, told: bool

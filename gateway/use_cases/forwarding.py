@@ -16,6 +16,7 @@ from serving.failpoint import failpoint
 LOG = logs.get(__name__)
 LANES = 4  # handed over at once
 LOOK_AHEAD = 16  # rows in one look
+OFFER_S = 1.0  # an entry that nobody got to so soon after it was accepted is looked up again
 POLL_S = 1.0  # a lost nudge costs so much
 FIRST_REST_S = 0.2
 LONGEST_REST_S = 60.0
@@ -32,12 +33,23 @@ class Forwarding:
         """`holder` is the name under which it claims: one that was used before takes its claims back at once."""
         self._outbox = outbox
         self._rag_server = rag_server
-        self._changed = changed
-        self._holder = holder
+        self.changed = changed
         self._clock = clock
         self._picking = asyncio.Lock()
+        self._offered: dict[str, tuple[Entry, float]] = {}  # by job id: what waits for nothing, since when (monotonic)
+        self._behind: set[str] = set()  # job ids of what was accepted here, and waits for others
+        self._upheavals = -1  # of `changed`, when the table was looked at and had nothing due
+        self.holder = holder
         self._busy: set[tuple[str, str]] = set()
         self._resting: dict[str, tuple[int, float]] = {}  # job id: failures, until (monotonic)
+
+    def offer(self, entry: Entry) -> None:
+        """An entry that was accepted just now: it need not be looked up."""
+        if entry.held:
+            self._offered[entry.job_id] = entry, time.monotonic()
+        else:
+            self._behind.add(entry.job_id)
+        self.changed(entry.job_id)
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -58,33 +70,57 @@ class Forwarding:
                 await self._settle(entry)
             finally:
                 self._busy.discard(entry.key)
-                self._changed()
+                self.changed(entry.job_id)
 
     async def _pick(self) -> Entry:
         """The next entry whose document no lane is busy with; it is busy now."""
         async with self._picking:
             while True:
-                ticket = self._changed.ticket()
-                entry = await self._next_due()
+                ticket = self.changed.ticket()
+                entry = self._next_offered() or (await self._next_due() if self._may_be_due() else None)
                 if entry is not None:
                     self._busy.add(entry.key)
+                    self._behind.discard(entry.job_id)
                     return entry
-                await self._changed.wait(ticket, self._pause_s())
+                if not await self.changed.wait(ticket, self._pause_s()):
+                    self._look_again()
+
+    def _next_offered(self) -> Entry | None:
+        if self.changed.upheavals != self._upheavals:
+            self._offered.clear()  # it may have been cancelled: it is looked up, as all that waits
+        oldest = time.monotonic() - OFFER_S
+        for job_id, (entry, since) in list(self._offered.items()):
+            if since < oldest:
+                del self._offered[job_id]
+                self._look_again()
+            elif entry.key not in self._busy:
+                del self._offered[job_id]
+                return entry
+        return None
+
+    def _may_be_due(self) -> bool:
+        return self._upheavals != self.changed.upheavals or bool(self._behind)
+
+    def _look_again(self) -> None:
+        self._upheavals = -1
 
     async def _next_due(self) -> Entry | None:
-        position = 0
+        position, upheavals = 0, self.changed.upheavals
         # What another lane settles during the look still stands in it as it was.
         busy = set(self._busy)
-        while heads := await self._outbox.heads(position, LOOK_AHEAD, self._holder, self._clock()):
+        while heads := await self._outbox.heads(position, LOOK_AHEAD, self.holder, self._clock()):
             for entry in heads:
                 if entry.key not in busy and not self._rests(entry) and await self._claim(entry):
                     return entry
             position = heads[-1].position
+        self._upheavals = upheavals
+        if not position:
+            self._behind.clear()
         return None
 
     async def _claim(self, entry: Entry) -> bool:
         now = self._clock()
-        return await self._outbox.claim(entry, self._holder, now, now + CLAIM_S)
+        return await self._outbox.claim(entry, self.holder, now, now + CLAIM_S)
 
     async def _settle(self, entry: Entry) -> None:
         """One try. A failure makes the entry rest, and with it what follows it."""
@@ -95,6 +131,7 @@ class Forwarding:
                 await self._withdraw(entry)
         except RagServerUnavailable:
             await asyncio.sleep(_rest_s(1))  # until the breaker opens and does the waiting
+            self._look_again()
         except (HandOverFailed, Unavailable) as error:
             self._rest(entry, str(error))
         except Exception:
@@ -111,7 +148,8 @@ class Forwarding:
             LOG.warning("refused", job=entry.job_id, reason=refused.refusal.reason)
             return
         failpoint("gateway.forwarded")
-        await self._outbox.forwarded(entry, known_as, self._clock())
+        if not await self._outbox.forwarded(entry, known_as, self._clock()):
+            self._look_again()  # it was cancelled meanwhile
         LOG.info("forwarded", job=entry.job_id, waited_s=round(self._clock() - entry.accept_time, 3))
 
     async def _withdraw(self, entry: Entry) -> None:
@@ -124,6 +162,7 @@ class Forwarding:
     def _rest(self, entry: Entry, cause: str) -> None:
         failures = self._resting.get(entry.job_id, (0, 0.0))[0] + 1
         self._resting[entry.job_id] = failures, time.monotonic() + _rest_s(failures)
+        self._look_again()
         LOG.warning("not forwarded yet", job=entry.job_id, failures=failures, cause=cause)
 
     def _rests(self, entry: Entry) -> bool:

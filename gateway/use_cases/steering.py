@@ -75,7 +75,7 @@ class Steering:
 
     async def _settled(self, job_id: str) -> None:
         while True:
-            ticket = self._changed.ticket()
+            ticket = self._changed.ticket(job_id)
             entry = await self._outbox.get(job_id)
             if entry is None or entry.state is not EntryState.PENDING:
                 return

@@ -11,20 +11,21 @@ from gateway.domain.entry import Entry, Origin, same_request
 from gateway.domain.errors import BlobsUnavailable, DiskLow, RequestIdReused, UploadMismatch
 from gateway.domain.upload import Announced, Upload
 from gateway.ports import Blobs, BlobWriter, Outbox
-from gateway.use_cases.nudge import Nudge
+from gateway.use_cases.forwarding import CLAIM_S, Forwarding
 from serving.failpoint import failpoint
 from storage.blobs import Blob
 
 DISK_LOOK_BYTES = 8 << 20
+SHORT_BYTES = 64 << 10  # hashed sooner than a thread is asked
 
 
 class TakingIn:
     """Decides what is taken in, and keeps it durably."""
 
-    def __init__(self, blobs: Blobs, outbox: Outbox, capacity: Capacity, accepted: Nudge) -> None:
+    def __init__(self, blobs: Blobs, outbox: Outbox, capacity: Capacity, forwarding: Forwarding) -> None:
         self._blobs = blobs
         self._outbox = outbox
-        self._accepted = accepted
+        self._forwarding = forwarding
         self.capacity = capacity
 
     def admit(self, announced_bytes: int) -> None:
@@ -51,9 +52,10 @@ class TakingIn:
         Job ids must grow in the order of the calls. Raises RequestIdReused, StorageUnavailable.
         """
         failpoint("gateway.blob_placed")
-        entry = await self._outbox.accept(Entry(job_id, upload, blob, origin, now, now))
+        claim = self._forwarding.holder, now + CLAIM_S
+        entry = await self._outbox.accept(Entry(job_id, upload, blob, origin, now, now), *claim)
         failpoint("gateway.row_written")
-        self._accepted()
+        self._forwarding.offer(entry)
         return entry
 
 
@@ -91,8 +93,13 @@ class Receiving:
         received = self._writer.size_bytes
         if announced.size_bytes is not None and received != announced.size_bytes:
             raise UploadMismatch(received_bytes=str(received), announced_bytes=str(announced.size_bytes))
-        if announced.sha256 and await asyncio.to_thread(self._writer.sha256) != announced.sha256:
+        if announced.sha256 and await self._sha256() != announced.sha256:
             raise UploadMismatch(received_bytes=str(received), announced_sha256=announced.sha256)
+
+    async def _sha256(self) -> str:
+        if self._writer.size_bytes <= SHORT_BYTES:
+            return self._writer.sha256()
+        return await asyncio.to_thread(self._writer.sha256)
 
     async def __aenter__(self) -> Self:
         await self._writer.__aenter__()

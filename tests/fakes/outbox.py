@@ -19,13 +19,20 @@ class MemoryOutbox:
         self._claims: dict[str, tuple[str, float]] = {}  # job id: holder, until
         self._position = 0
 
-    async def accept(self, entry: Entry) -> Entry:
+    async def accept(self, entry: Entry, holder: str = "", until: float = 0.0) -> Entry:
         known = self.entries.get(entry.job_id) or await self.find_request(entry.upload.request_id)
         if known is not None:
             if not same_request(known, entry.upload, entry.blob.sha256):
                 raise RequestIdReused
             return known
-        return self._put(replace(entry, position=self._next_position()))
+        collection, key = entry.key
+        there = self._those(lambda other: other.open and other.upload.collection == collection)
+        waits = [other for other in there if not key or other.upload.document_key in {key, ""}]
+        accepted = self._put(replace(entry, position=self._next_position()))
+        if holder and not waits:
+            self._claims[entry.job_id] = (holder, until)
+            return replace(accepted, held=True)
+        return accepted
 
     async def get(self, job_id: str) -> Entry | None:
         return self.entries.get(job_id)
@@ -92,9 +99,11 @@ class MemoryOutbox:
             self._those(lambda entry: entry.open and entry.key in {(collection, document_key), (collection, "")})
         )
 
-    async def forwarded(self, entry: Entry, known_as: str, now: float) -> None:
-        if self._is_as_seen(entry):
-            self._change(replace(entry, known_as=known_as, open=False), now, state=EntryState.FORWARDED)
+    async def forwarded(self, entry: Entry, known_as: str, now: float) -> bool:
+        seen = self._is_as_seen(entry)
+        if seen:
+            self._change(replace(entry, known_as=known_as, open=False, held=False), now, state=EntryState.FORWARDED)
+        return seen
 
     async def refused(self, entry: Entry, refusal: Refusal, now: float) -> None:
         if self._is_as_seen(entry):

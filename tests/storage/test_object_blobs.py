@@ -13,7 +13,7 @@ import pytest
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from serving.errors import Unavailable
-from storage.blobs import STALE_UPLOAD_S, Blob
+from storage.blobs import BUFFER_BYTES, STALE_UPLOAD_S, Blob
 from storage.object_blobs import YOUNG_S, ObjectBlobs
 
 GRACE_S = 86_400.0
@@ -122,12 +122,10 @@ async def test_a_file_larger_than_the_folder_nearby_is_handed_out_all_the_same(
 async def test_what_broke_off_long_ago_is_forgotten_at_the_start(bucket: MemoryStore, tmp_path: Path) -> None:
     blobs = ObjectBlobs(bucket, tmp_path, 10)
     old, young = blobs.begin(), blobs.begin()
-    await old.write(b"x")
-    old.sha256()
+    await old.write(b"x" * BUFFER_BYTES)  # so much is no longer kept in memory
     moment = time.time() - STALE_UPLOAD_S - 60
     os.utime(blobs.incoming()[0], (moment, moment))
-    await young.write(b"y")
-    young.sha256()
+    await young.write(b"y" * BUFFER_BYTES)
     part = tmp_path / "cache" / "0.part"
     part.touch()
     os.utime(part, (moment, moment))

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
 import asyncio
+from dataclasses import replace
 
 from gateway.adapters.tables.rows import COLUMNS, to_entry, to_values
 from gateway.domain.entry import Entry, EntryState, same_request
@@ -12,8 +13,20 @@ from storage.postgres import Connection, PostgresDatabase
 from storage.postgres_named import execute, fetch, fetch_row
 
 _VALUES = COLUMNS.removeprefix("position, ")  # the database gives the position
-_NUMBERED = ", ".join(f"${number}" for number in range(1, len(_VALUES.split(",")) + 1))
-_INSERT = f"INSERT INTO outbox ({_VALUES}) VALUES ({_NUMBERED}) ON CONFLICT DO NOTHING RETURNING {COLUMNS}"
+_COUNT = len(_VALUES.split(","))
+_NUMBERED = ", ".join(f"${number}" for number in range(1, _COUNT + 1))
+_COLLECTION, _KEY = (f"${_VALUES.split(', ').index(name) + 1}" for name in ("collection", "document_key"))
+_HOLDER, _UNTIL = f"${_COUNT + 1}::text", f"${_COUNT + 2}::float8"
+# An entry without a key holds many documents. What is not committed yet was asked for at the same time.
+_WAITS = (
+    f"EXISTS (SELECT 1 FROM outbox WHERE open AND collection = {_COLLECTION} "
+    f"AND ({_KEY} = '' OR document_key IN ({_KEY}, '')))"
+)
+_INSERT = (
+    f"INSERT INTO outbox ({_VALUES}, claimed_by, claimed_until) VALUES ({_NUMBERED}, "
+    f"CASE WHEN {_WAITS} THEN '' ELSE {_HOLDER} END, CASE WHEN {_WAITS} THEN 0 ELSE {_UNTIL} END) "
+    "ON CONFLICT DO NOTHING RETURNING position, claimed_by"
+)
 _KNOWN = (
     f"SELECT {COLUMNS} FROM outbox WHERE job_id = :job_id OR (request_id = :request_id AND request_id <> '') LIMIT 1"
 )
@@ -42,12 +55,12 @@ class PostgresOutbox:
         # One at a time: what this gateway accepts gets its positions in the order of the calls.
         self._accepting = asyncio.Lock()
 
-    async def accept(self, entry: Entry) -> Entry:
+    async def accept(self, entry: Entry, holder: str = "", until: float = 0.0) -> Entry:
         async def work(connection: Connection) -> Entry:
             while True:
-                row = await connection.fetchrow(_INSERT, *to_values(entry))
+                row = await connection.fetchrow(_INSERT, *to_values(entry), holder, until)
                 if row is not None:
-                    return to_entry(tuple(row))
+                    return replace(entry, position=row[0], held=row[1] != "")
                 known = await _known(connection, entry)
                 if known is not None:  # else it was forgotten between the two statements
                     return known

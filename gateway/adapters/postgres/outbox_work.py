@@ -57,8 +57,9 @@ class PostgresOutboxWork:
         values = {"collection": collection, "document_key": document_key}
         return await self._database.read(lambda connection: fetch_row(connection, _HAS_OPEN, values)) is not None
 
-    async def forwarded(self, entry: Entry, known_as: str, now: float) -> None:
-        await self._settle(entry, "state = 'FORWARDED', revision = revision + 1, known_as = :value", known_as, now)
+    async def forwarded(self, entry: Entry, known_as: str, now: float) -> bool:
+        change = "state = 'FORWARDED', revision = revision + 1, known_as = :value"
+        return await self._settle(entry, change, known_as, now)
 
     async def refused(self, entry: Entry, refusal: Refusal, now: float) -> None:
         change = "state = 'REFUSED', revision = revision + 1, refusal_json = :value"
@@ -67,10 +68,10 @@ class PostgresOutboxWork:
     async def withdrawn(self, entry: Entry, now: float) -> None:
         await self._settle(entry, "known_as = :value", "", now)
 
-    async def _settle(self, entry: Entry, change: str, value: str, now: float) -> None:
+    async def _settle(self, entry: Entry, change: str, value: str, now: float) -> bool:
         statement = f"UPDATE outbox SET {change}, open = FALSE, update_time = :now::float8 WHERE {_SEEN}"
         values = {"value": value, "now": now, **_seen(entry)}
-        await self._database.write(lambda connection: execute(connection, statement, values))
+        return await self._database.write(lambda connection: execute(connection, statement, values)) == 1
 
 
 class PostgresOutboxRecords:

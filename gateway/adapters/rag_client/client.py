@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import suppress
 from typing import Self, TypeVar
 
 import grpc
@@ -29,6 +30,7 @@ Metadata = tuple[tuple[str, str], ...]
 
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 1.0
+FIRST_CONTACT_S = 5.0
 OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -57,6 +59,7 @@ class RagClient:
         self._breaker = Breaker()
         self._closed = asyncio.Event()
         self._closed.set()
+        self._found_out = asyncio.Event()  # set once the server has answered, or has failed to for long enough
         self.collections = CollectionServiceStub(self._channel)
         self.contents = ContentServiceStub(self._channel)
         self.documents = DocumentServiceStub(self._channel)
@@ -112,7 +115,7 @@ class RagClient:
         timeout_s: float | None,
     ) -> AsyncGenerator[Response]:
         """Answers as they come. Raises as `ask`."""
-        self._check_closed()
+        await self._let_through()
         call = method(request, timeout=timeout_s, metadata=identity())
         try:
             async for response in call:
@@ -124,8 +127,15 @@ class RagClient:
         finally:
             call.cancel()
 
+    async def first_contact(self, timeout_s: float) -> None:
+        """Return once the server has answered for the first time, or has failed to, or when the time is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._found_out.wait()
+
     async def reachable(self) -> None:
-        """Return at once while the breaker is closed; else as soon as it is."""
+        """Return at once while the breaker is closed and the server has answered once; else as soon as that is so."""
+        await self._found_out.wait()
         await self._closed.wait()
 
     async def watch_health(self) -> None:
@@ -138,6 +148,8 @@ class RagClient:
             except grpc.aio.AioRpcError as error:
                 if is_lost(error):
                     self._failed()
+                    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                        continue  # it has waited; a server that comes is to be noticed at once
                 else:
                     self._answered()
             await asyncio.sleep(PROBE_EVERY_S)
@@ -155,7 +167,7 @@ class RagClient:
     async def _once(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float
     ) -> Response:
-        self._check_closed()
+        await self._let_through()
         try:
             response = await method(request, timeout=timeout_s, metadata=identity())
         except grpc.aio.AioRpcError as error:
@@ -174,6 +186,12 @@ class RagClient:
         self._failed()
         raise RagServerUnavailable from error
 
+    async def _let_through(self) -> None:
+        """Raises RagServerUnavailable where that is known; a gateway that has just started finds out first."""
+        if not self._found_out.is_set():
+            await self.first_contact(FIRST_CONTACT_S)
+        self._check_closed()
+
     def _check_closed(self) -> None:
         if self._breaker.is_open:
             raise RagServerUnavailable
@@ -183,6 +201,7 @@ class RagClient:
             LOG.info("rag_server is back")
         self._breaker = self._breaker.succeeded()
         self._closed.set()
+        self._found_out.set()
 
     def _failed(self) -> None:
         if self._has_several and self._channel.get_state() is grpc.ChannelConnectivity.READY:
@@ -191,6 +210,7 @@ class RagClient:
         self._breaker = self._breaker.failed()
         if self._breaker.is_open:
             self._closed.clear()
+            self._found_out.set()
             if not was_open:
                 LOG.warning("rag_server cannot be reached")
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from datetime import timedelta
 
 import grpc
 from google.protobuf.json_format import ParseDict
@@ -75,6 +76,17 @@ class RagJobs:
             if error.code() is grpc.StatusCode.UNAVAILABLE:  # it starts, or stops
                 raise RagServerUnavailable from error
             raise
+
+    async def look(self, job_id: str, wait_s: float) -> Snapshot[job_pb2.Job]:
+        request = job_service_pb2.GetJobRequest(name=f"jobs/{job_id}")
+        request.wait.FromTimedelta(timedelta(seconds=wait_s))
+        try:
+            response = await self._client.ask(self._client.jobs.GetJob, request, wait_s + ASK_S, again=True)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:  # it starts, or stops
+                raise RagServerUnavailable from error
+            raise
+        return snapshot(response.job)
 
     async def missing(self, job_ids: Iterable[str]) -> list[str]:
         wanted = set(job_ids)

@@ -1,5 +1,7 @@
 """The outbox in SQLite, as those see it who ask. Each method is one statement or one transaction."""
 
+from dataclasses import replace
+
 import apsw
 
 from gateway.adapters.tables import rows
@@ -8,7 +10,9 @@ from gateway.domain.errors import RequestIdReused
 from gateway.ports import EntryFilter
 from storage.sqlite import Database
 
-INSERT = f"INSERT INTO outbox ({rows.COLUMNS}) VALUES (NULL, {', '.join('?' * 21)})"  # noqa: S608 - made of ours
+INSERT = f"INSERT INTO outbox ({rows.COLUMNS}, claimed_by, claimed_until) VALUES (NULL, {', '.join('?' * 23)})"  # noqa: S608 - made of ours
+# An entry without a key holds many documents.
+WAITS = "SELECT EXISTS (SELECT 1 FROM outbox WHERE open AND collection = ?1 AND (?2 = '' OR document_key IN (?2, '')))"
 CANCEL = "UPDATE outbox SET state = 'CANCELLED', revision = revision + 1, update_time = ?1 WHERE state = 'PENDING' "
 RETRY = (
     "UPDATE outbox SET state = 'PENDING', open = 1, refusal_json = NULL, revision = revision + 1, update_time = ?1, "
@@ -22,12 +26,13 @@ class SqliteOutbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def accept(self, entry: Entry) -> Entry:
+    async def accept(self, entry: Entry, holder: str = "", until: float = 0.0) -> Entry:
         def work(connection: apsw.Connection) -> Entry:
             known = _known(connection, entry)
             if known is None:
-                connection.execute(INSERT, rows.to_values(entry))
-                return _one(connection, entry.job_id)
+                held = bool(holder) and not connection.execute(WAITS, entry.key).get
+                connection.execute(INSERT, (*rows.to_values(entry), *((holder, until) if held else ("", 0.0))))
+                return replace(entry, position=connection.last_insert_rowid(), held=held)
             if not same_request(known, entry.upload, entry.blob.sha256):
                 raise RequestIdReused
             return known
@@ -84,7 +89,3 @@ def _known(connection: apsw.Connection, entry: Entry) -> Entry | None:
 def _first(connection: apsw.Connection, where: str, value: str) -> Entry | None:
     found = rows.select(connection, where, (value,))
     return found[0] if found else None
-
-
-def _one(connection: apsw.Connection, job_id: str) -> Entry:
-    return rows.select(connection, "WHERE job_id = ?", (job_id,))[0]

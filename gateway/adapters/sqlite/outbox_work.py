@@ -48,8 +48,8 @@ class SqliteOutboxWork:
         )
         return row is not None
 
-    async def forwarded(self, entry: Entry, known_as: str, now: float) -> None:
-        await self._settle(entry, "state = 'FORWARDED', known_as = ?", known_as, now)
+    async def forwarded(self, entry: Entry, known_as: str, now: float) -> bool:
+        return await self._settle(entry, "state = 'FORWARDED', known_as = ?", known_as, now)
 
     async def refused(self, entry: Entry, refusal: Refusal, now: float) -> None:
         await self._settle(entry, "state = 'REFUSED', refusal_json = ?", rows.to_json(refusal), now)
@@ -57,13 +57,14 @@ class SqliteOutboxWork:
     async def withdrawn(self, entry: Entry, now: float) -> None:
         await self._settle(entry, "known_as = ?", "", now, step=0)
 
-    async def _settle(self, entry: Entry, change: str, value: Any, now: float, step: int = 1) -> None:
+    async def _settle(self, entry: Entry, change: str, value: Any, now: float, step: int = 1) -> bool:
         statement = f"UPDATE outbox SET {change}, open = 0, revision = revision + {step}, update_time = ? {SEEN}"
 
-        def work(connection: apsw.Connection) -> None:
+        def work(connection: apsw.Connection) -> bool:
             connection.execute(statement, (value, now, entry.job_id, entry.revision))
+            return connection.changes() == 1
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
 
 class SqliteOutboxRecords:

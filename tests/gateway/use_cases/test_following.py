@@ -34,6 +34,15 @@ class ScriptedFeed:
             await asyncio.Event().wait()
         raise RagServerUnavailable
 
+    async def look(self, job_id: str, wait_s: float) -> Snapshot[str]:
+        """What the next connection would tell last; where that is no end, once the time is over."""
+        if not self.connections:
+            raise RagServerUnavailable
+        revision, ended = self.connections.pop(0)[-1]
+        if not ended:
+            await asyncio.sleep(wait_s)
+        return Snapshot(revision, ended, job_id)
+
     async def reachable(self) -> None:
         return
 
@@ -122,3 +131,34 @@ async def test_streams_end_with_the_gateway() -> None:
     watched.stop()
     with pytest.raises(NotReady):
         await revisions(follow)
+
+
+async def test_who_waits_for_the_end_hears_of_it_from_whoever_speaks_of_the_job() -> None:
+    outbox, changed = MemoryOutbox(), Nudge()
+    accepted = await outbox.accept(entry())
+    feed = ScriptedFeed([[(4, True)]])
+    waiting = asyncio.create_task(following(feed, outbox, changed).until_ended("job", 20.0))
+    await asyncio.sleep(0)
+    await outbox.forwarded(accepted, "known", 0.0)
+    changed("job")
+    assert await waiting == Snapshot(4, True, "known")
+
+
+async def test_a_wait_for_the_end_is_over_in_time() -> None:
+    snapshot = await following(ScriptedFeed([[(1, False)]])).until_ended("job", 0.05)
+    assert (snapshot.revision, snapshot.ended) == (1, False)
+
+
+async def test_a_wait_for_the_end_of_what_is_still_here_is_over_in_time() -> None:
+    outbox = MemoryOutbox()
+    await outbox.accept(entry())
+    assert (await following(ScriptedFeed([]), outbox).until_ended("job", 0.05)).content == "local"
+
+
+async def test_a_wait_for_the_end_ends_with_the_gateway() -> None:
+    watched = following(ScriptedFeed([[(1, False)]]))
+    waiting = asyncio.create_task(watched.until_ended("job", 20.0))
+    await asyncio.sleep(0)
+    watched.stop()
+    with pytest.raises(NotReady):
+        await waiting

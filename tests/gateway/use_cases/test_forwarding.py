@@ -15,6 +15,8 @@ from storage.blobs import Blob
 from tests.fakes.outbox import MemoryOutbox
 from tests.gateway.world import eventually
 
+FAR = 9e9
+
 
 @dataclass(slots=True)
 class Intake:
@@ -51,19 +53,36 @@ class Intake:
 @asynccontextmanager
 async def forwarding(
     outbox: MemoryOutbox, intake: Intake, changed: Nudge, holder: str = "gateway"
-) -> AsyncIterator[None]:
-    task = asyncio.create_task(Forwarding(outbox, intake, changed, holder).run())
+) -> AsyncIterator[Forwarding]:
+    forwarder = Forwarding(outbox, intake, changed, holder)
+    task = asyncio.create_task(forwarder.run())
     try:
-        yield
+        yield forwarder
         assert not task.done()
     finally:
         task.cancel()
         await asyncio.wait({task})
 
 
-async def accept(outbox: MemoryOutbox, number: int, key: str) -> Entry:
+async def accept(outbox: MemoryOutbox, number: int, key: str, holder: str = "", until: float = 0.0) -> Entry:
     entry = Entry(f"job-{number}", Upload(key, key), Blob("0" * 64, 1), Origin("", ""), 0.0, 0.0)
-    return await outbox.accept(entry)
+    return await outbox.accept(entry, holder, until)
+
+
+class CountingOutbox(MemoryOutbox):
+    """Counts how often it is looked at, and claimed from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = self.claims = 0
+
+    async def heads(self, after_position: int, limit: int, holder: str, now: float) -> list[Entry]:
+        self.looks += 1
+        return await super().heads(after_position, limit, holder, now)
+
+    async def claim(self, entry: Entry, holder: str, now: float, until: float) -> bool:
+        self.claims += 1
+        return await super().claim(entry, holder, now, until)
 
 
 def state_of(outbox: MemoryOutbox, number: int) -> EntryState:
@@ -131,3 +150,31 @@ async def test_what_was_cancelled_before_it_went_stays_cancelled() -> None:
         await eventually(lambda: not outbox.entries["job-1"].open)
     assert state_of(outbox, 1) is EntryState.CANCELLED
     assert intake.taken == []
+
+
+async def test_what_is_offered_goes_without_a_look_or_a_claim_and_what_waits_for_it_follows() -> None:
+    outbox, intake, changed = CountingOutbox(), Intake(), Nudge()
+    async with forwarding(outbox, intake, changed) as forwarder:
+        await eventually(lambda: outbox.looks == 1)  # what may be left from before
+        forwarder.offer(await accept(outbox, 1, "a", forwarder.holder, FAR))
+        forwarder.offer(await accept(outbox, 2, "b", forwarder.holder, FAR))
+        await eventually(lambda: intake.at_once == 2)
+        assert (outbox.looks, outbox.claims) == (1, 0)
+        forwarder.offer(await accept(outbox, 3, "a", forwarder.holder, FAR))
+        intake.may_go.set()
+        await eventually(lambda: state_of(outbox, 3) is EntryState.FORWARDED)
+    assert (sorted(intake.taken), outbox.claims) == (["job-1", "job-2", "job-3"], 1)
+
+
+async def test_what_was_offered_and_cancelled_before_it_went_stays_cancelled() -> None:
+    outbox, intake, changed = MemoryOutbox(), Intake(), Nudge()
+    async with forwarding(outbox, intake, changed) as forwarder:
+        for number in range(LANES + 1):
+            forwarder.offer(await accept(outbox, number, f"key-{number}", forwarder.holder, FAR))
+        await eventually(lambda: intake.at_once == LANES)
+        await outbox.cancel(f"job-{LANES}", 0.0)
+        changed()
+        intake.may_go.set()
+        await eventually(lambda: not outbox.entries[f"job-{LANES}"].open)
+    assert state_of(outbox, LANES) is EntryState.CANCELLED
+    assert f"job-{LANES}" not in intake.taken
