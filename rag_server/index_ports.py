@@ -85,10 +85,7 @@ class DocumentIndex(Protocol):
     """One state of what filters ask of documents. It never changes; any thread may read it."""
 
     def meant(self, collection: str, wanted: Filter) -> VersionSet:
-        """The current versions of the collection that the filter means.
-
-        Where the filter looks at pages: all versions that may have passages that it means.
-        """
+        """The current versions of the collection of which the filter means any passage, and which, where not all."""
 
     def counts(self, collection: str, field: FacetField, version_ids: NDArray[np.int64]) -> list[tuple[str, int]]:
         """How many of these versions (distinct) have each value, the most first, of equal counts by value."""
@@ -119,6 +116,9 @@ class Indexes(Protocol):
 
     async def wait_for(self, sequence: int, timeout_s: float) -> bool:
         """Whether the state has reached the sequence when the time is over; returns as soon as it has."""
+
+    async def wait_patiently(self, sequence: int, timeout_s: float) -> bool:
+        """As `wait_for`, but nobody hurries for it: changes that come in quick succession may be applied together."""
 
 
 class Replicas(Protocol):

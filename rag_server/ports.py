@@ -4,7 +4,7 @@ Ports that do I/O are asynchronous and raise serving's Unavailable kinds where t
 plain functions that the caller runs in a thread. Times are seconds since the epoch, given by the caller.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -18,8 +18,6 @@ from rag_server.domain.document import (
     Document,
     IndexedChunk,
     Passage,
-    StagedChunk,
-    Summary,
 )
 from rag_server.domain.extraction import Extraction, ExtractionLimits, SourceHints
 from rag_server.domain.failure import Failure
@@ -66,6 +64,9 @@ class Jobs(Protocol):
 
     async def get(self, job_id: str) -> Job:
         """:raises JobNotFound:"""
+
+    async def changed(self, known: Mapping[str, int]) -> list[Job]:
+        """Those of the jobs with these ids whose revision is no longer the one given, in no order."""
 
     async def list_jobs(self, wanted: JobFilter, before_job_id: str, limit: int) -> list[Job]:
         """The latest first (by job id); only those before `before_job_id`, where it is not empty."""
@@ -120,37 +121,6 @@ class Slot(Protocol):
         """Whether a job is due that is about documents; raises no LeaseLost."""
 
 
-class Staging(Protocol):
-    """The way of a version into the store, under a claim's fence. All raise LeaseLost."""
-
-    async def unchanged(self, claim: Claim, now: float) -> bool:
-        """Whether the document stands with these very bytes; if so the job is SUCCEEDED as UNCHANGED."""
-
-    async def begin(self, claim: Claim) -> int:
-        """The id of the version that this job stages; the same one after a crash."""
-
-    async def known_vectors(self, claim: Claim, hashes: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """Vectors that the store has for these content hashes: same collection, same model. At most 1,000 hashes."""
-
-    async def stage_text(self, claim: Claim, version_id: int, pages: Iterable[tuple[int, int, str]]) -> None:
-        """Replace the version's text: (page number, char_start, text with its separator), in order."""
-
-    async def stage_chunks(self, claim: Claim, version_id: int, chunks: Sequence[StagedChunk]) -> None:
-        """Add chunks; one with the same ordinal is replaced. At most 1,000."""
-
-    async def publish(
-        self, claim: Claim, version_id: int, summary: Summary, problem: Failure | None, now: float
-    ) -> int:
-        """Make the version the only one that may be found, in one transaction with the change log and the job's end.
-
-        Returns the sequence. A job accepted before what is published, or before a delete, ends CANCELLED instead (0).
-        The count of staged chunks must be the summary's.
-        """
-
-    async def drop_retired(self, limit: int) -> int:
-        """Delete up to `limit` chunks of versions that can no longer be found, the oldest first; returns how many."""
-
-
 class Documents(Protocol):
     """Documents and collections that can be found."""
 
@@ -182,8 +152,14 @@ class ChangeLog(Protocol):
     def changes(self, after: int, limit: int) -> list[Change]:
         """The next changes, in order, without gaps."""
 
-    def chunks_of(self, version_id: int) -> list[IndexedChunk]:
-        """The chunks of a version by ordinal; empty where it is no longer current (a later change says so)."""
+    def is_growing(self) -> bool:
+        """Whether a job waits or runs, so that more may come soon."""
+
+    def chunks_of(self, version_ids: Sequence[int], most: int) -> dict[int, list[IndexedChunk]]:
+        """The chunks of the first of these versions: of so many versions that `most` chunks are reached, or of all.
+
+        By version id, and in it by ordinal; none where it is no longer current (a later change says so).
+        """
 
     def attributes_of(self, version_ids: Sequence[int]) -> dict[int, Attributes]:
         """What filters can tell of these versions, by id; one that is no longer current is missing. At most 1,000."""

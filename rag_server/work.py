@@ -1,5 +1,10 @@
 """The working program: `python -m rag_server.work`. Holds one slot and takes documents in, one at a time."""
 
+import os
+
+# Before numpy is loaded: its products here are small, and threads that share them out turn idly in between.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import sys
 
 from rag_server.bootstrap.entry import run

@@ -51,6 +51,10 @@ class Standing:
         """Nothing more comes."""
         return sequence <= self.state.sequence
 
+    async def wait_patiently(self, sequence: int, timeout_s: float) -> bool:
+        """Nothing more comes."""
+        return await self.wait_for(sequence, timeout_s)
+
     def current(self) -> IndexState:
         """The state."""
         return self.state

@@ -47,6 +47,7 @@ from rag_server.use_cases.levelling import Levelling
 from rag_server.use_cases.listing import Listing
 from rag_server.use_cases.maintaining import Maintaining
 from rag_server.use_cases.mass_deleting import MassDeleting
+from rag_server.use_cases.noticing import Noticing
 from rag_server.use_cases.searching import SEARCH_THREADS, Searching
 from rag_server.use_cases.segmenting import Segmenting
 from rag_server.use_cases.watching import Watching
@@ -104,7 +105,8 @@ async def served(settings: Settings, limits: SegmentLimits | None = None) -> Asy
         ):
             models = SearchModels(model.name, embedder.kind, embedder, reranker)
             search = searching(follower, store.log, models, executor)
-            watching = Watching(store.jobs, _told_by(follower, store), store.wakeups)
+            noticing = Noticing(store.jobs, store.wakeups)
+            watching = Watching(store.jobs, _told_by(follower, store), noticing)
             parts = Parts(settings, model, store, follower, search, watching, embedding, limits or SegmentLimits())
             server = bind(settings.listen, _layers(), SERVICES)
             _add_services(server, parts)
@@ -137,6 +139,7 @@ def _beside(parts: Parts, server: Server) -> list[tuple[str, Coroutine[None, Non
         of_vectors = ("vector index", _index_when_level(parts, store.vectors))
     return [
         ("ready", _ready(parts, server)),
+        ("noticing", parts.watching.noticing.run()),
         ("nudges", _pass_nudges_on(store.wakeups, parts.follower)),
         ("maintenance", maintaining.run()),
         of_vectors,
@@ -194,6 +197,7 @@ def _add_services(server: Server, parts: Parts) -> None:
     deleting = Deleting(documents, follower, store.wakeups)
     examining = Examining(
         jobs,
+        store.queueing,
         log,
         follower,
         store.blobs,

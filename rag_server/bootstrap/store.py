@@ -27,10 +27,11 @@ from rag_server.batch_ports import Batches
 from rag_server.document_ports import Contents
 from rag_server.domain.pipeline import Pipeline
 from rag_server.index_ports import Replicas, VectorView
-from rag_server.ports import Blobs, ChangeLog, Documents, Integrity, Jobs, References, Slot, Staging, Wakeups, Workers
+from rag_server.ports import Blobs, ChangeLog, Documents, Integrity, Jobs, References, Slot, Wakeups, Workers
 from rag_server.queue_ports import Queueing
 from rag_server.segment_ports import Segments
 from rag_server.settings import Settings
+from rag_server.staging_ports import Staging
 from storage.blobs import BlobFolder
 from storage.migrations import upgrade
 from storage.profile import Embedded, Production

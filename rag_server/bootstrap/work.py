@@ -17,6 +17,7 @@ from rag_server.bootstrap.store import WORK, open_store
 from rag_server.domain.chunking import ChunkLimits
 from rag_server.domain.health import WorkerState
 from rag_server.domain.job import JobKind
+from rag_server.domain.ranking import ModelKind
 from rag_server.domain.segment import SegmentLimits
 from rag_server.settings import Settings
 from rag_server.worker.chunker import Chunker
@@ -55,7 +56,7 @@ async def worker(settings: Settings, limits: SegmentLimits | None = None) -> Asy
                     blobs=store.blobs,
                     extractor=extractor,
                     chunker=Chunker(embedder.tokenizer, ChunkLimits.within(embedder.tokenizer.max_tokens), executor),
-                    embedding=Embedding(embedder, store.staging, executor),
+                    embedding=Embedding(embedder, store.staging, executor, _look_from(embedder)),
                     limits=extraction_limits(settings),
                 )
                 texts = TextsIngestion(
@@ -82,3 +83,8 @@ async def worker(settings: Settings, limits: SegmentLimits | None = None) -> Asy
                     await segmentation.close()
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_from(embedder: FastembedEmbedder) -> int:
+    """A static model makes some vectors sooner than a store is asked for them."""
+    return 8 if embedder.kind is ModelKind.STATIC else 1

@@ -4,12 +4,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_server.domain.borders import Strength, find_borders
+from rag_server.domain.borders import Borders, Strength, find_borders
 from rag_server.domain.chunk import Chunk, titles_of
 from rag_server.domain.extraction import DocumentText, TableRows
 from rag_server.domain.sections import Section, find_sections, join_short
@@ -87,7 +88,11 @@ class _Cutter:
         self._section_starts = [section.start for section in sections]
         self._spans = spans
         self._limits = limits
-        self._borders = find_borders(document.text, self._section_starts, document.tables)
+
+    @cached_property
+    def _borders(self) -> Borders:
+        """Looked for when something has to be cut: most short texts are one piece."""
+        return find_borders(self._text, self._section_starts, self._tables)
 
     def section_at(self, offset: int) -> Section:
         return self._sections[bisect_right(self._section_starts, offset) - 1]

@@ -1,5 +1,6 @@
 """A document that can be found, its collection, and what publishing and the change log say of it."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.domain.chunk import Chunk
+from rag_server.domain.failure import Failure
 from rag_server.domain.filter import Attributes
 
 DEFAULT_COLLECTION = "default"
@@ -68,6 +70,16 @@ class Summary:
     properties: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class WholeVersion:
+    """All of a small version at once."""
+
+    pages: Sequence[tuple[int, int, str]]  # page number, char_start, text with its separator
+    chunks: Sequence[StagedChunk]
+    summary: Summary
+    problem: Failure | None
+
+
 class ChangeKind(StrEnum):
     """What a change did."""
 
@@ -86,6 +98,13 @@ class Change:
     document_id: str  # empty for a segment
     version_id: int  # of the published version; else 0
     segment_id: int = 0  # of the segment; else 0
+    change_time: float = 0.0
+
+    @property
+    def mark(self) -> str:
+        """What tells it from any other that may stand in its place in another store, or in one set back and gone on."""
+        what = (self.sequence, self.kind, self.collection, self.document_id, self.version_id, self.segment_id)
+        return hashlib.sha256(repr((*what, self.change_time)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,8 @@ class IndexedChunk:
     headings: tuple[str, ...]
     title: str  # of the document: its title property, else its file name
     vector: NDArray[np.float32]  # (d,)
+    page_first: int = 1
+    page_last: int = 1
 
 
 @dataclass(frozen=True, slots=True)

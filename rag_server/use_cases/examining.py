@@ -1,14 +1,18 @@
 """Looking at the system: is every part well, and does what must hold hold."""
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from rag_server.domain.health import Condition, Part, WorkerState
 from rag_server.domain.invariant import Invariant
 from rag_server.domain.isolation import missing_layers
 from rag_server.domain.job import JobCount, JobState
+from rag_server.domain.queue import Queue
 from rag_server.index_ports import Indexes
 from rag_server.ports import Blobs, ChangeLog, Integrity, Jobs, Workers
+from rag_server.queue_ports import Queueing
 
 MIB = 1 << 20
 LAG_DEGRADED = 1_000  # changes
@@ -19,6 +23,7 @@ class Examining:
     """Examines the store, the queue, the views and the disk of one server."""
 
     jobs: Jobs
+    queueing: Queueing
     log: ChangeLog
     indexes: Indexes
     blobs: Blobs
@@ -29,12 +34,11 @@ class Examining:
 
     async def health(self) -> list[Part]:
         """The parts, in the order in which data flows through them."""
-        counts = await self.jobs.counts()
-        queued, running = counts.get(JobState.QUEUED, 0), counts.get(JobState.RUNNING, 0)
+        queue = await self.queueing.look(time.time())
         workers = self.workers.present()
         return [
             Part("store", Condition.OK, f"sequence {self.log.last_sequence()}"),
-            _worker(workers, f"{running} running, {queued} queued"),
+            _worker(workers, queue),
             _extractor(workers),
             self._index(),
             Part("model", Condition.OK, self.model),
@@ -63,10 +67,14 @@ class Examining:
         return Part("disk", Condition.DEGRADED if low else Condition.OK, f"{free // MIB} MiB free")
 
 
-def _worker(workers: Sequence[WorkerState], detail: str) -> Part:
-    if not workers:
-        return Part("worker", Condition.DEGRADED, f"no worker runs; {detail}")
-    return Part("worker", Condition.OK, detail)
+def _worker(workers: Sequence[WorkerState], queue: Queue) -> Part:
+    """It is told at once why nothing is worked on: nobody is there, or the queue is paused."""
+    hindered = [] if workers else ["no worker runs"]
+    if queue.pause_time is not None:
+        since = datetime.fromtimestamp(queue.pause_time, UTC).isoformat(sep=" ", timespec="seconds")
+        hindered.append(f"the queue is paused since {since}")
+    detail = "; ".join([*hindered, f"{queue.running} running, {queue.queued} queued"])
+    return Part("worker", Condition.DEGRADED if hindered else Condition.OK, detail)
 
 
 def _extractor(workers: Sequence[WorkerState]) -> Part:

@@ -1,14 +1,16 @@
 """Retrieving candidates from the indexes and ranking them."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.domain.explanation import Stage, Weights
-from rag_server.domain.ranking import NOTHING, Scored, fuse, weigh
+from rag_server.domain.ranking import NOTHING, Scored, fuse, ranked, weigh
 from rag_server.domain.version_set import VersionSet
 from rag_server.domain.wording import Wording
 from rag_server.index_ports import IndexState
@@ -18,6 +20,8 @@ from rag_server.use_cases.timing import StageClock
 CANDIDATES = 100
 MORE = 4
 MOST_CANDIDATES = 6_400
+# Of so few chunks that a filter names each is looked at; they need not be looked for.
+MOST_NAMED = 2_000
 
 
 class WordsFailed(Exception):
@@ -70,22 +74,25 @@ class Question:
         Fagin, Lotem and Naor ("Optimal aggregation algorithms for middleware", 2003), in a few large steps. Beyond
         MOST_CANDIDATES, unless as many are wanted, the order is taken as it is.
         """
-        if not (self.by_words and self.vector is not None):
-            return self._of_one_index(max(CANDIDATES, wanted))
-        depth = CANDIDATES
+        of_both = self.by_words and self.vector is not None
+        depth = CANDIDATES if of_both else max(CANDIDATES, wanted)
         while True:
-            found = self._of_both(depth, wanted)
+            found = self._of_both(depth, wanted) if of_both else self._of_one_index(depth)
             if found.settled >= wanted or found.every:
                 return found
-            if depth >= max(MOST_CANDIDATES, wanted):
+            if depth >= max(MOST_CANDIDATES, wanted) and not self._is_short(found, wanted):
                 return replace(found, settled=len(found.ranked))
             depth *= MORE
 
     def pool(self, depth: int) -> Scored:
         """The best `depth` of the union of as many by words and as many by vector. Raises WordsFailed."""
-        if self.by_words and self.vector is not None:
-            return self._of_both(depth, 2 * depth).ranked.first(depth)
-        return self._of_one_index(depth).ranked
+        looked = depth
+        while True:
+            of_both = self.by_words and self.vector is not None
+            found = self._of_both(looked, 2 * looked) if of_both else self._of_one_index(looked)
+            if not self._is_short(found, depth):
+                return found.ranked.first(depth)
+            looked *= MORE
 
     def scores_of(self, chunk_ids: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """BM25 and cosine of each of the chunks; 0 for what was not asked for."""
@@ -99,21 +106,23 @@ class Question:
     def _of_one_index(self, depth: int) -> Candidates:
         if not self.by_words:
             dense = self._dense(depth)
-            return Candidates(dense, len(dense), len(dense) < depth, Weights(0.0, 1.0), dense=dense)
+            every, dense = self._is_every(dense, depth), self._meant(dense)
+            return Candidates(dense, len(dense), every, Weights(0.0, 1.0), dense=dense)
         lexical, full = self._lexical(depth)
-        every = len(lexical) < depth
-        return Candidates(lexical, len(lexical), every, Weights(1.0, 0.0), _best(lexical), full, lexical=lexical)
+        every, best, lexical = self._is_every(lexical, depth), _best(lexical), self._meant(lexical)
+        return Candidates(lexical, len(lexical), every, Weights(1.0, 0.0), best, full, lexical=lexical)
 
     def _of_both(self, depth: int, wanted: int) -> Candidates:
         dense = self._dense(depth)
         lexical, full = self._lexical(depth)
-        every = len(lexical) < depth and len(dense) < depth
+        every_lexical, every_dense = self._is_every(lexical, depth), self._is_every(dense, depth)
+        every = every_lexical and every_dense
         # What is not among them has at most these scores; a zero vector has the cosine 0 and is never found.
-        most_bm25 = float(lexical.scores[-1]) if len(lexical) == depth else 0.0
-        most_cosine = max(0.0, float(dense.scores[-1])) if len(dense) == depth else 0.0
-        dense = self._meeting(dense)
+        most_bm25 = 0.0 if every_lexical else float(lexical.scores[-1])
+        most_cosine = 0.0 if every_dense else max(0.0, float(dense.scores[-1]))
+        best = _best(lexical)
+        lexical, dense = self._meant(lexical), self._meant(self._meeting(dense))
         with self.clock.measuring(Stage.FUSE):
-            best = _best(lexical)
             weights = weigh(best, full, self.dense_weight)
             most = -np.inf if every else weights.lexical * most_bm25 + weights.dense * most_cosine
             union = self._union(lexical, dense)
@@ -138,23 +147,54 @@ class Question:
         words = self.state.words
         with self.clock.measuring(Stage.LEXICAL):
             try:
-                found = words.search(self.collection, self.wording, depth, self.within)
+                named = self._named
+                found = (
+                    words.search(self.collection, self.wording, depth, self.within)
+                    if named is None
+                    else _with_score(named[words.meeting(self.wording, named)], partial(words.scores_of, self.wording))
+                )
                 return ByWords(found, words.full_score(self.wording))
             except Exception as error:
                 raise WordsFailed from error  # whatever the engine raises: the caller goes on without it
 
     def _lexical(self, depth: int) -> ByWords:
-        if self.lexical_ahead is not None and depth == CANDIDATES:
+        if self.lexical_ahead is not None and (depth == CANDIDATES or self._named is not None):
             return self.lexical_ahead.result()
         return self.lexical(depth)
 
     def _dense(self, depth: int) -> Scored:
         if self.vector is None:
             return NOTHING
+        if self._named is not None:
+            scores_of = partial(self.state.vectors.scores_of, self.collection, self.vector)
+            with self.clock.measuring(Stage.DENSE):
+                return _with_score(self._named, scores_of)
         if self.dense_ahead is not None and depth == CANDIDATES:
             return self.dense_ahead
         with self.clock.measuring(Stage.DENSE):
             return self.state.vectors.search(self.collection, self.vector[np.newaxis], depth, self.within)[0]
+
+    @property
+    def _named(self) -> NDArray[np.int64] | None:
+        """All chunks that the filter means, where it names them and they are few."""
+        named = None if self.within is None else self.within.named
+        return named if named is not None and len(named) <= MOST_NAMED else None
+
+    def _is_every(self, found: Scored, depth: int) -> bool:
+        return self._named is not None or len(found) < depth
+
+    def _is_short(self, found: Candidates, wanted: int) -> bool:
+        """Whether more are to be looked for, since of what was found the filter means too little."""
+        in_part = self.within is not None and self.within.parts is not None
+        return in_part and not found.every and len(found.ranked) < wanted
+
+    def _meant(self, found: Scored) -> Scored:
+        """Of the chunks of versions that are meant in part those that are."""
+        if self.within is None or self.within.parts is None or self._named is not None:
+            return found
+        versions = self.state.vectors.versions_of(self.collection, found.chunk_ids)
+        chosen = self.within.means(found.chunk_ids, versions)
+        return Scored(found.chunk_ids[chosen], found.scores[chosen])
 
     def _meeting(self, dense: Scored) -> Scored:
         if not self.wording.is_conditional:
@@ -184,6 +224,13 @@ class _Union:
             return at_most
         is_missing = self.missing[np.searchsorted(self.chunk_ids, at_most.chunk_ids)]
         return at_most.first(int(is_missing.argmax()))
+
+
+def _with_score(chunk_ids: NDArray[np.int64], scores_of: Callable[[NDArray[np.int64]], NDArray[np.float64]]) -> Scored:
+    """The chunks in order, but those that an index would not find."""
+    scores = scores_of(chunk_ids)
+    found = np.flatnonzero(scores)
+    return ranked(chunk_ids[found], scores[found])
 
 
 def _best(scored: Scored) -> float:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from rag_server.domain.errors import NotReady
 from rag_server.domain.job import FOUND, Job, JobStage, JobState
 from rag_server.index_ports import Indexes
-from rag_server.ports import JobFilter, Jobs, Wakeups
+from rag_server.ports import JobFilter, Jobs
+from rag_server.use_cases.noticing import Noticing, Watch
 
 HEARTBEAT_S = 9.0  # promised: at least every 10
-POLL_S = 1.0  # a lost nudge costs so much
+LOOK_S = 1.0  # whether it is time for a sign of life, or to stop
 APPLY_WAIT_S = 2.0  # the views are rarely further behind
 
 
@@ -21,17 +22,17 @@ class Watching:
 
     jobs: Jobs
     indexes: Indexes
-    wakeups: Wakeups
+    noticing: Noticing
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # who waits is to go on with another server
 
     async def get(self, job_id: str, wait_s: float = 0.0) -> Job:
         """The job; with `wait_s`, as soon as it has ended or that time is over. Raises JobNotFound."""
         deadline_s = time.monotonic() + wait_s
-        job = await self._present(job_id)
-        while not (job.ended or self.stopping.is_set()) and (left_s := deadline_s - time.monotonic()) > 0:
-            await self._changed(job, min(left_s, POLL_S))
-            job = await self._present(job_id)
-        return job
+        async with self.noticing.watching(job_id) as watch:
+            job = self._truthful(watch.job)
+            while not (job.ended or self.stopping.is_set()) and (left_s := deadline_s - time.monotonic()) > 0:
+                job = await self._next(watch, min(left_s, LOOK_S))
+            return job
 
     async def list_jobs(self, wanted: JobFilter, before_job_id: str, limit: int) -> list[Job]:
         """The latest first; only those before `before_job_id`, where it is not empty."""
@@ -44,32 +45,31 @@ class Watching:
         """
         seen = after_revision
         sent_s = time.monotonic()
-        while True:
-            job = await self._present(job_id)
-            now_s = time.monotonic()
-            if job.revision > seen or job.ended or now_s - sent_s >= HEARTBEAT_S:
-                yield job
-                seen, sent_s = job.revision, now_s
-            if job.ended:
-                return
-            if self.stopping.is_set():
-                raise NotReady
-            await self._changed(job, POLL_S)
+        async with self.noticing.watching(job_id) as watch:
+            job = self._truthful(watch.job)
+            while True:
+                now_s = time.monotonic()
+                if job.revision > seen or job.ended or now_s - sent_s >= HEARTBEAT_S:
+                    yield job
+                    seen, sent_s = job.revision, now_s
+                if job.ended:
+                    return
+                if self.stopping.is_set():
+                    raise NotReady
+                job = await self._next(watch, LOOK_S)
 
-    async def _present(self, job_id: str) -> Job:
-        return self._truthful(await self.jobs.get(job_id))
-
-    async def _changed(self, job: Job, timeout_s: float) -> None:
-        """Return when there may be something new to tell of the job."""
-        if job.sequence:  # ended, but not to be found here yet
-            await self.indexes.wait_for(job.sequence, min(timeout_s, APPLY_WAIT_S))
+    async def _next(self, watch: Watch, timeout_s: float) -> Job:
+        """The job when there is something new to tell of it, or the time is over."""
+        if watch.job.state in FOUND:  # but not to be found here yet
+            await self.indexes.wait_patiently(watch.job.sequence, min(timeout_s, APPLY_WAIT_S))
         else:
-            await self.wakeups.wait(frozenset({"jobs", "changes"}), timeout_s)
+            await watch.changed(timeout_s)
+        return self._truthful(watch.job)
 
     def _truthful(self, job: Job) -> Job:
-        """The job as this server may tell it. Publishing takes two revisions: the first is told until the views follow.
+        """The job as this server may tell it.
 
-        The sequence stays set in it, so that `_changed` knows what to wait for; the api leaves it out.
+        Publishing takes two revisions: the first is told until the views follow. The api leaves out its sequence.
         """
         if job.state not in FOUND or self.indexes.applied_sequence >= job.sequence:
             return job

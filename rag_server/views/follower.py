@@ -16,6 +16,10 @@ from serving import logs
 
 POLL_S = 0.3  # what a lost nudge costs
 NICENESS = 5  # searches go first
+# A portion costs a commit, of one document as of hundreds. So while more is on its way, what comes within so many
+# times as long as the last portion took is applied together.
+GATHERED_TIMES = 5.0
+LONGEST_GATHERED_S = 0.15
 PAUSES_S = (0.1, 0.5, 2.0, 10.0, 60.0)  # after the first, second … failure in a row
 STOP_S = 30.0
 
@@ -36,8 +40,9 @@ class Follower:
         self._compared = False
         self._level_s = time.monotonic()  # when nothing was waiting
         self._failures = 0
-        self._waiters = Waiters(lambda: self.applied_sequence)
+        self._took_s = 0.0  # to apply the last portion
         self._poked = threading.Event()
+        self._waiters = Waiters(lambda: self.applied_sequence, self._poked.set)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
@@ -76,6 +81,9 @@ class Follower:
     async def wait_for(self, sequence: int, timeout_s: float) -> bool:
         return await self._waiters.wait_for(sequence, timeout_s)
 
+    async def wait_patiently(self, sequence: int, timeout_s: float) -> bool:
+        return await self._waiters.wait_for(sequence, timeout_s, patiently=True)
+
     def _run(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:
@@ -97,7 +105,7 @@ class Follower:
             self._failures += 1
 
     def _restore(self) -> None:
-        self._position = self._keeping.restore(self._views, self._log.last_sequence())
+        self._position = self._keeping.restore(self._views, self._log)
         self._sound = True
         self._show()
 
@@ -112,16 +120,29 @@ class Follower:
         """Apply what waits, or wait for it."""
         if not self._sound:
             self._build_anew()
-        batch = next_batch(self._log, self._position)
+        begun_s = time.monotonic()
+        batch = next_batch(self._log, self._position, self._keeping.mark if self._position else "")
         if batch.change_count:
             self._apply(batch)
+            self._took_s = time.monotonic() - begun_s
         else:
-            self._level_s = time.monotonic()
-            self._failures = 0
             self._compare()
         self._keeping.keep_if_due(self._views, self._position)
-        if not batch.change_count:
-            self._poked.wait(POLL_S)
+        if batch.is_all:
+            self._level_s = begun_s
+            self._failures = 0
+            if batch.change_count or self._poked.wait(POLL_S):
+                self._gather()
+
+    def _gather(self) -> None:
+        """Let more come, as long as more is on its way and nobody is in a hurry."""
+        self._poked.clear()
+        end_s = time.monotonic() + min(GATHERED_TIMES * self._took_s, LONGEST_GATHERED_S)
+        while self._waiters.are_patient and self._log.is_growing() and not self._stopping.is_set():
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                return
+            self._poked.wait(left_s)
             self._poked.clear()
 
     def _apply(self, batch: Batch) -> None:

@@ -65,7 +65,7 @@ class IndexIntegrity:
         attributes = self.log.attributes_of([change.version_id]).get(change.version_id)
         if attributes is None:
             return []
-        chunks = self.log.chunks_of(change.version_id)
+        chunks = self.log.chunks_of([change.version_id], 1)[change.version_id]
         wrong = [f"chunk {chunk_id}: another vector" for chunk_id in _wrong_vectors(chunks, state)]
         if not _found_by_attributes(attributes, state):
             wrong.append(f"version {change.version_id}: filters take it for another")

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from rag_server.ports import ChangeLog
 from rag_server.views.batch import Batch
 from rag_server.views.manifest import Snapshot
 from rag_server.views.snapshot import Snapshots
@@ -29,6 +30,7 @@ class Keeping:
         self._snapshots = snapshots
         self._earlier: Snapshot | None = None
         self._kept_sequence = 0
+        self.mark = ""  # of the last change that was applied
         self._chunks = 0
         self._changed_s = time.monotonic()
         self._writing: threading.Thread | None = None
@@ -42,15 +44,15 @@ class Keeping:
         self._finish_writing()
         self._snapshots.close()
 
-    def restore(self, views: Views, last_sequence: int) -> int:
+    def restore(self, views: Views, log: ChangeLog) -> int:
         """Load the newest snapshot that is whole; returns its sequence, or 0: all is to be built from the store."""
-        for snapshot in self._snapshots.whole(last_sequence):
+        for snapshot in self._snapshots.whole(log):
             try:
                 views.restore(snapshot)
             except Exception:  # noqa: BLE001 - whatever an engine raises on a file: others have it all
                 _log.exception("snapshot_not_loaded", snapshot=snapshot.folder.name)
             else:
-                self._earlier, self._kept_sequence = snapshot, snapshot.sequence
+                self._earlier, self._kept_sequence, self.mark = snapshot, snapshot.sequence, snapshot.mark
                 _log.info("snapshot_loaded", sequence=snapshot.sequence)
                 return snapshot.sequence
         views.clear()
@@ -59,6 +61,7 @@ class Keeping:
     def note(self, batch: Batch) -> None:
         """Something was applied."""
         self._chunks += batch.chunk_count
+        self.mark = batch.mark
         self._changed_s = time.monotonic()
 
     def keep_if_due(self, views: Views, sequence: int) -> None:
@@ -79,7 +82,7 @@ class Keeping:
     def keep(self, views: Views, sequence: int) -> None:
         """Begin a snapshot of the views as they are now."""
         self._finish_writing()
-        draft = self._snapshots.begin(sequence)
+        draft = self._snapshots.begin(sequence, self.mark)
         try:
             slow_parts = views.freeze(draft, self._earlier)
         except Exception:

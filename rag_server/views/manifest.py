@@ -11,7 +11,7 @@ from typing import Any
 from rag_server.index_ports import NAMED_BY_HASH
 from storage.blobs import sync_folder
 
-FORMAT = 2  # with what filters ask of documents
+FORMAT = 3  # with the pages of passages, and the mark of the last change
 MANIFEST = "MANIFEST.json"
 
 
@@ -33,6 +33,7 @@ class Snapshot:
 
     folder: Path
     sequence: int
+    mark: str  # of the change with this sequence, which the store has if it is the same and was never set back
 
 
 def seal(draft: Snapshot, model: ModelOfVectors, counts: Mapping[str, int], earlier: Path | None) -> None:
@@ -49,6 +50,7 @@ def seal(draft: Snapshot, model: ModelOfVectors, counts: Mapping[str, int], earl
     manifest = {
         "format": FORMAT,
         "sequence": draft.sequence,
+        "mark": draft.mark,
         "model": model.fingerprint,
         "dimensions": model.dimensions,
         "counts": dict(counts),
@@ -72,7 +74,7 @@ def verify(folder: Path, model: ModelOfVectors) -> Snapshot:
     for name, expected in manifest["files"].items():
         if _measured(folder / name) != expected:
             raise SnapshotDamaged(f"{name} is not as it was written")
-    return Snapshot(folder, manifest["sequence"])
+    return Snapshot(folder, manifest["sequence"], manifest["mark"])
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

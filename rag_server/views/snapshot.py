@@ -7,8 +7,10 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from rag_server.ports import ChangeLog
 from rag_server.views.manifest import (
     ModelOfVectors,
     Snapshot,
@@ -61,26 +63,26 @@ class Snapshots:
             os.close(self._lock)
             self._lock = None
 
-    def whole(self, last_sequence: int) -> Iterator[Snapshot]:
+    def whole(self, log: ChangeLog) -> Iterator[Snapshot]:
         """Those that can be loaded, CURRENT first, then from new to old. Damaged ones are told of and removed.
 
-        A snapshot from beyond the store's last sequence is of another history.
+        One whose last change the log does not have, or has another in its place, is of another history.
         """
         for folder in self._newest_first():
             try:
-                snapshot = _of_this_history(verify(folder, self._model), last_sequence)
+                snapshot = _of_this_history(verify(folder, self._model), log)
             except SnapshotDamaged as damage:
                 _log.warning("snapshot_refused", snapshot=folder.name, why=str(damage))
                 shutil.rmtree(folder)
             else:
                 yield snapshot
 
-    def begin(self, sequence: int) -> Snapshot:
+    def begin(self, sequence: int, mark: str) -> Snapshot:
         """A folder to write a snapshot into."""
         folder = self._folder / f"{_UNFINISHED}{sequence}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        return Snapshot(folder, sequence)
+        return Snapshot(folder, sequence, mark)
 
     def finish(self, draft: Snapshot, counts: Mapping[str, int]) -> Snapshot:
         """Make it durable, then the current one; drop those that are too old."""
@@ -97,7 +99,7 @@ class Snapshots:
         failpoint("snapshot.before_prune")
         for old in self._newest_first()[KEPT:]:
             shutil.rmtree(old)
-        return Snapshot(place, draft.sequence)
+        return replace(draft, folder=place)
 
     def drop(self, draft: Snapshot) -> None:
         """Give up one that is being written."""
@@ -121,7 +123,11 @@ class Snapshots:
         sync_folder(self._folder)
 
 
-def _of_this_history(snapshot: Snapshot, last_sequence: int) -> Snapshot:
-    if snapshot.sequence > last_sequence:
-        raise SnapshotDamaged(f"sequence {snapshot.sequence} is beyond the store's {last_sequence}")
+def _of_this_history(snapshot: Snapshot, log: ChangeLog) -> Snapshot:
+    """A store that was restored from a backup has the sequences of before, and goes on with other changes."""
+    change = next(iter(log.changes(snapshot.sequence - 1, 1)), None)
+    if change is None:
+        raise SnapshotDamaged(f"sequence {snapshot.sequence} is beyond the store's {log.last_sequence()}")
+    if change.mark != snapshot.mark:
+        raise SnapshotDamaged(f"change {snapshot.sequence} is another one in the store")
     return snapshot

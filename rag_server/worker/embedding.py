@@ -13,7 +13,7 @@ from rag_server.domain.chunk import Chunk
 from rag_server.domain.document import StagedChunk
 from rag_server.domain.job import Claim
 from rag_server.model_ports import Embedder
-from rag_server.ports import Staging
+from rag_server.staging_ports import Staging
 
 GROUP_TARGET_S = 1.0  # so often is progress shown, and so much work is lost at the most when the process dies
 GROUP_MIN = 16
@@ -30,6 +30,7 @@ class Embedding:
     embedder: Embedder
     staging: Staging
     executor: Executor
+    look_from: int = 1  # so many chunks are worth a look into the store; fewer are embedded sooner than looked up
 
     async def embed(self, claim: Claim, chunks: Sequence[Chunk]) -> AsyncIterator[tuple[list[StagedChunk], int]]:
         """Groups of chunks with vectors, in order, each with the count of chunks done; computes one group ahead."""
@@ -37,7 +38,8 @@ class Embedding:
         for start in range(0, len(chunks), LOOK_AHEAD):
             part = chunks[start : start + LOOK_AHEAD]
             hashes = {chunk.content_hash for chunk in part} - known.keys()
-            known |= await self.staging.known_vectors(claim, sorted(hashes))
+            if len(part) >= self.look_from:
+                known |= await self.staging.known_vectors(claim, sorted(hashes))
             async for staged in self._groups(part, known):
                 start += len(staged)  # noqa: PLW2901 - the count of what is done
                 yield staged, start

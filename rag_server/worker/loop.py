@@ -7,14 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from rag_server.domain.failure import Failure, FailureReason, IngestionFailed
-from rag_server.domain.job import Claim, JobKind, retry_delay_s
-from rag_server.ports import LeaseLost, Slot, Staging, Wakeups
+from rag_server.domain.job import Claim, JobKind, Progress, retry_delay_s
+from rag_server.ports import LeaseLost, Slot, Wakeups
+from rag_server.staging_ports import Staging
 from rag_server.worker.progress import ProgressMeter
 from serving import logs, trace
 from serving.errors import Unavailable
 
 LOG = logs.get(__name__)
 LEASE_S = 15.0
+SHORT_S = 0.1  # a job that ends within this time is left alone
 BEAT_S = 0.5  # progress is written so often, if there is any
 RENEW_S = 5.0  # the lease is renewed so often
 STALL_S = 180.0  # without any progress the process is taken for hung
@@ -54,31 +56,31 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; the job under way is given back. Raises Stalled."""
-        waking = asyncio.create_task(self._wake_at(stop), name="wake at stop")
+        stopped = asyncio.create_task(self._wake_at(stop), name="wake at stop")
         while not stop.is_set():
             try:
                 taken_back = await self.slot.reclaim(self.name, time.time())
                 if taken_back:
                     LOG.warning("took back the lease of a dead process", jobs=taken_back)
-                await self._drain(stop)
+                await self._drain(stopped)
             except Unavailable as error:
                 LOG.warning("the store does not answer", reason=error.reason, cause=repr(error.__cause__))
                 await asyncio.sleep(STORE_PAUSE_S)
-        await waking
+        await stopped
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self.wakeups.notify("queue")
 
-    async def _drain(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+    async def _drain(self, stopped: asyncio.Task[None]) -> None:
+        while not stopped.done():
             claim = await self.slot.claim(self.name, time.time(), LEASE_S)
             if claim is not None:
-                await self._settle(claim, stop)
+                await self._settle(claim, stopped)
             elif not await self.staging.drop_retired(RETIRED_BATCH):
                 await self.wakeups.wait(frozenset({"queue"}), POLL_S)
 
-    async def _settle(self, claim: Claim, stop: asyncio.Event) -> None:
+    async def _settle(self, claim: Claim, stopped: asyncio.Task[None]) -> None:
         """Work on the job and tell the queue how it ended."""
         order = claim.job.order
         token = trace.CURRENT.set(trace.begin(order.origin_request_id, order.traceparent))
@@ -86,16 +88,17 @@ class Worker:
         size_bytes, attempt = order.size_bytes, claim.job.attempt
         LOG.info("job begins", job=order.job_id, kind=order.kind, attempt=attempt, size_bytes=size_bytes)
         try:
-            outcome = await self._attempt(claim, stop)
+            outcome = await self._attempt(claim, stopped)
         except LeaseLost:
             outcome = "lease lost"
         LOG.info("job ends", job=order.job_id, outcome=outcome, seconds=round(time.monotonic() - begin, 3))
         trace.CURRENT.reset(token)
-        self.wakeups.notify("jobs")
+        # Who waits for a job waits for both.
+        self.wakeups.notify("changes" if outcome == "done" else "jobs")
 
-    async def _attempt(self, claim: Claim, stop: asyncio.Event) -> str:
+    async def _attempt(self, claim: Claim, stopped: asyncio.Task[None]) -> str:
         try:
-            await self._supervised(claim, stop)
+            await self._supervised(claim, stopped)
         except IngestionFailed as error:
             await self.slot.fail(claim, error.failure, time.time())
             return error.failure.reason.value
@@ -114,7 +117,6 @@ class Worker:
             LOG.exception("job failed for an unforeseen cause", job=claim.job.order.job_id)
             await self._defer(claim, error)
             return "deferred"
-        self.wakeups.notify("changes")
         return "done"
 
     async def _defer(self, claim: Claim, error: Exception) -> None:
@@ -124,42 +126,43 @@ class Worker:
         delay_s = retry_delay_s(claim.job.attempt, random.random())  # noqa: S311 - jitter
         await self.slot.defer(claim, failure, now + delay_s, now)
 
-    async def _supervised(self, claim: Claim, stop: asyncio.Event) -> None:
-        """Do the job, with a heartbeat beside it. The first of them that ends ends the other.
+    async def _supervised(self, claim: Claim, stopped: asyncio.Task[None]) -> None:
+        """Do the job; where it takes longer, with a heartbeat beside it. The first of them that ends ends the other.
 
-        Raises what the work raises; CancelledError where `stop` was set.
+        Raises what the work raises; CancelledError where the worker is stopped.
         """
         meter = ProgressMeter(time.monotonic())
         work = asyncio.ensure_future(self.works[claim.job.order.kind](claim, meter))
-        beat = asyncio.create_task(self._beat(claim, meter), name="heartbeat")
-        stopped = asyncio.create_task(stop.wait(), name="stop")
+        tasks = [work]
         try:
-            await asyncio.wait([work, beat, stopped], return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            if beat.done():
-                return beat.result()
+            await asyncio.wait([work, stopped], timeout=SHORT_S, return_when=asyncio.FIRST_COMPLETED)
+            if not (work.done() or stopped.done()):
+                beat = asyncio.create_task(self._beat(claim, meter), name="heartbeat")
+                tasks.append(beat)
+                await asyncio.wait([work, beat, stopped], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    return task.result()
             raise asyncio.CancelledError
         finally:
-            for task in (work, beat, stopped):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(work, beat, stopped, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _beat(self, claim: Claim, meter: ProgressMeter) -> None:
         """Renew the lease as long as there is progress. Raises LeaseLost, Stalled or _CancelRequested."""
-        told = meter.snapshot()
-        renewed_s = time.monotonic()
+        told: Progress | None = None
+        renewed_s = 0.0
+        nudged = True  # perhaps, before anybody listened
         while True:
-            begin_s = time.monotonic()
-            await self.wakeups.wait(frozenset({"cancel"}), BEAT_S)
-            now_s = time.monotonic()
-            nudged = now_s - begin_s < BEAT_S
-            progress = meter.snapshot()
+            progress, now_s = meter.snapshot(), time.monotonic()
             if meter.idle_s(now_s) > STALL_S:
                 raise Stalled
-            if progress == told and not nudged and now_s - renewed_s < RENEW_S:
-                continue
-            if await self.slot.heartbeat(claim, progress, time.time(), LEASE_S):
-                raise _CancelRequested
-            self.wakeups.notify("jobs")
-            told, renewed_s = progress, now_s
+            if progress != told or nudged or now_s - renewed_s >= RENEW_S:
+                if await self.slot.heartbeat(claim, progress, time.time(), LEASE_S):
+                    raise _CancelRequested
+                self.wakeups.notify("jobs")
+                told, renewed_s = progress, now_s
+            begin_s = time.monotonic()
+            await self.wakeups.wait(frozenset({"cancel"}), BEAT_S)
+            nudged = time.monotonic() - begin_s < BEAT_S

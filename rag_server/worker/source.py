@@ -16,10 +16,14 @@ HASH_PIECE_BYTES = 1 << 20
 
 async def verified(blobs: Blobs, order: Order) -> Path:
     """The file of an order, after its bytes were held against its name. Raises IngestionFailed."""
-    path = await asyncio.to_thread(blobs.path, order.sha256)
-    if await asyncio.to_thread(_sha256, path) != order.sha256:
-        raise IngestionFailed(Failure(FailureReason.BLOB_MISSING))
-    return path
+
+    def look() -> Path:
+        path = blobs.path(order.sha256)
+        if _sha256(path) != order.sha256:
+            raise IngestionFailed(Failure(FailureReason.BLOB_MISSING))
+        return path
+
+    return await asyncio.to_thread(look)
 
 
 def pages_of(document: DocumentText) -> Iterator[tuple[int, int, str]]:

@@ -47,7 +47,7 @@ async def test_changes_are_dense_and_read_in_pages(store: StorePorts) -> None:
 async def test_the_chunks_of_a_current_version_come_by_ordinal_with_their_vectors(store: StorePorts) -> None:
     job = await ingest(store, content="one two three")
     version_id = store.change_log.changes(0, 1)[0].version_id
-    chunks = store.change_log.chunks_of(version_id)
+    chunks = store.change_log.chunks_of([version_id], 1)[version_id]
     assert [chunk.text for chunk in chunks] == ["one", "two", "three"]
     assert {(chunk.collection, chunk.document_id, chunk.title) for chunk in chunks} == {
         ("default", job.document_id, "a.txt")
@@ -56,16 +56,17 @@ async def test_the_chunks_of_a_current_version_come_by_ordinal_with_their_vector
     assert chunks[2].vector.dtype == np.float32
 
 
-async def test_headings_and_the_title_property_travel_with_the_chunks(store: StorePorts) -> None:
+async def test_headings_pages_and_the_title_property_travel_with_the_chunks(store: StorePorts) -> None:
     await store.jobs.admit(order(), tick())
     claimed = await claim(store)
     version_id = await store.staging.begin(claimed)
-    chunk = replace(staged_chunks("one")[0].chunk, headings=("Parte I", "Seção 2"))
+    chunk = replace(staged_chunks("one")[0].chunk, headings=("Parte I", "Seção 2"), page_first=2, page_last=4)
     await store.staging.stage_chunks(claimed, version_id, [StagedChunk(chunk, vector("one"))])
     described = replace(summary("one"), properties={"title": "Relatório", "author": "A"})
     await store.staging.publish(claimed, version_id, described, None, tick())
-    indexed = store.change_log.chunks_of(version_id)[0]
+    indexed = store.change_log.chunks_of([version_id], 1)[version_id][0]
     assert (indexed.headings, indexed.title) == (("Parte I", "Seção 2"), "Relatório")
+    assert (indexed.page_first, indexed.page_last) == (2, 4)
     assert store.change_log.passages([indexed.chunk_id])[indexed.chunk_id].headings == ("Parte I", "Seção 2")
 
 
@@ -73,11 +74,48 @@ async def test_a_version_that_is_no_longer_current_has_no_chunks(store: StorePor
     await ingest(store, content="one")
     old = store.change_log.changes(0, 1)[0].version_id
     document = await ingested(store, content="two")
-    assert store.change_log.chunks_of(old) == []
+    assert store.change_log.chunks_of([old], 1)[old] == []
     new = store.change_log.changes(1, 1)[0].version_id
-    assert len(store.change_log.chunks_of(new)) == 1
+    assert len(store.change_log.chunks_of([new], 1)[new]) == 1
     await store.documents.delete(document.document_id, "", tick())
-    assert store.change_log.chunks_of(new) == []
+    assert store.change_log.chunks_of([new], 1)[new] == []
+
+
+async def test_a_change_carries_its_moment_and_is_told_from_any_other_by_its_mark(store: StorePorts) -> None:
+    await store.jobs.admit(order(), tick())
+    claimed = await claim(store)
+    version_id = await stage(store, claimed, "one")
+    await store.staging.publish(claimed, version_id, summary("one"), None, 1_700_000_000.123456)
+    (change,) = store.change_log.changes(0, 1)
+    assert change.change_time == 1_700_000_000.123456
+    assert store.change_log.changes(0, 1)[0].mark == change.mark
+    other = replace(change, change_time=1_700_000_000.123457)
+    assert other.mark != change.mark
+
+
+async def test_the_chunks_of_several_versions_come_up_to_a_number(store: StorePorts) -> None:
+    await ingest(store, "a", "one two")
+    await ingest(store, "b", "three")
+    await ingest(store, "c", "four five")
+    ids = [change.version_id for change in store.change_log.changes(0, 9)]
+    wanted = [ids[2], ids[0], ids[1]]
+    texts = {
+        version_id: [chunk.text for chunk in chunks]
+        for version_id, chunks in store.change_log.chunks_of(wanted, 3).items()
+    }
+    assert texts == {ids[2]: ["four", "five"], ids[0]: ["one", "two"]}
+    assert set(store.change_log.chunks_of(wanted, 5)) == set(wanted)
+    assert list(store.change_log.chunks_of(wanted, 1)) == wanted[:1]
+
+
+async def test_the_log_grows_while_a_job_waits_or_runs(store: StorePorts) -> None:
+    assert not store.change_log.is_growing()
+    await store.jobs.admit(order("a"), tick())
+    assert store.change_log.is_growing()
+    claimed = await claim(store)
+    assert store.change_log.is_growing()
+    await finish(store, claimed, "one")
+    assert not store.change_log.is_growing()
 
 
 async def test_a_staged_version_has_no_chunks_to_show(store: StorePorts) -> None:
@@ -85,7 +123,7 @@ async def test_a_staged_version_has_no_chunks_to_show(store: StorePorts) -> None
     claimed = await claim(store)
     version_id = await store.staging.begin(claimed)
     await store.staging.stage_chunks(claimed, version_id, staged_chunks("one"))
-    assert store.change_log.chunks_of(version_id) == []
+    assert store.change_log.chunks_of([version_id], 1)[version_id] == []
     assert store.change_log.current_chunk_ids().size == 0
 
 
@@ -168,6 +206,6 @@ async def test_only_current_versions_have_attributes_and_are_listed(store: Store
 async def test_chunks_and_passages_name_their_version(store: StorePorts) -> None:
     await ingest(store, content="one two")
     (version_id,) = store.change_log.current_version_ids().tolist()
-    assert {chunk.version_id for chunk in store.change_log.chunks_of(version_id)} == {version_id}
+    assert {chunk.version_id for chunk in store.change_log.chunks_of([version_id], 1)[version_id]} == {version_id}
     passages = store.change_log.passages(store.change_log.current_chunk_ids().tolist())
     assert [passage.version_id for passage in passages.values()] == [version_id] * 2

@@ -63,11 +63,13 @@ async def test_an_unknown_collection_is_not_found(store: StorePorts) -> None:
 
 async def test_a_deleted_document_is_gone_and_its_collection_stays(store: StorePorts) -> None:
     document = await ingested(store, content="one two")
-    sequence = await store.documents.delete(document.document_id, "default", tick())
+    now = tick()
+    sequence = await store.documents.delete(document.document_id, "default", now)
     assert found_texts(store) == []
     with pytest.raises(DocumentNotFound):
         await store.documents.get(document.document_id)
-    assert store.change_log.changes(1, 9) == [Change(sequence, ChangeKind.DELETED, "default", document.document_id, 0)]
+    (change,) = store.change_log.changes(1, 9)
+    assert change == Change(sequence, ChangeKind.DELETED, "default", document.document_id, 0, change_time=now)
     collection = await store.documents.get_collection("default")
     assert (collection.document_count, collection.chunk_count) == (0, 0)
     assert await store.staging.drop_retired(9) == 2

@@ -32,6 +32,21 @@ async def test_the_same_job_id_or_request_id_answers_with_the_same_job(store: St
     assert await store.jobs.counts() == {JobState.QUEUED: 1}
 
 
+async def test_of_many_jobs_those_that_have_changed_are_told(store: StorePorts) -> None:
+    orders = [order(key) for key in ("a", "b", "c")]
+    for one in orders:
+        await store.jobs.admit(one, tick())
+    known = {one.job_id: 1 for one in orders}
+    assert await store.jobs.changed(known) == []
+    await store.jobs.cancel(orders[1].job_id, tick())
+    changed = await store.jobs.changed(known | {"unknown": 1})
+    assert changed == [await store.jobs.get(orders[1].job_id)]
+    waiting = await store.jobs.changed({orders[2].job_id: 0})
+    assert waiting == [await store.jobs.get(orders[2].job_id)]
+    assert waiting[0].queue_position == 1
+    assert await store.jobs.changed({}) == []
+
+
 async def test_jobs_are_counted_by_how_and_why_they_ended(store: StorePorts) -> None:
     assert await store.jobs.count_by_reason() == []
     await ingest(store, "a", "one")

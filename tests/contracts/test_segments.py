@@ -1,5 +1,7 @@
 """What every implementation of the port Segments does, and of its neighbours where segments are in play."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from rag_server.ports import LeaseLost
 from rag_server.segment_ports import BuiltSegment
 from storage.blobs import Blob
 from tests.contracts.ingesting import batch_order, claim, ingest, order, tick, vector
-from tests.fakes.store_ports import StorePorts
+from tests.fakes.store_ports import DIMENSIONS, StorePorts
 
 
 def built(name: str = "a", rows: int = 3) -> BuiltSegment:
@@ -38,6 +40,11 @@ async def published(store: StorePorts, segment: BuiltSegment | None, *replaced: 
     return await store.jobs.get(held.job.order.job_id)
 
 
+async def wanted(store: StorePorts, name: str) -> bool:
+    """Whether the file of the segment `built(name)` is."""
+    return await asyncio.to_thread(store.references.wanted, built(name).blob.sha256)
+
+
 async def living(store: StorePorts, collection: str = "default") -> list[int]:
     portions = [portion async for portion in store.segments.living(collection)]
     return sorted(int(chunk_id) for portion in portions for chunk_id in portion)
@@ -53,6 +60,12 @@ async def test_one_job_at_a_time_builds_for_a_collection(store: StorePorts) -> N
     assert not await store.segments.ask(maintenance(), tick())
     await store.segments.publish(held, None, (), tick())
     assert await store.segments.ask(maintenance(), tick())
+
+
+async def test_of_many_who_ask_at_once_one_is_heard(store: StorePorts) -> None:
+    asked = await asyncio.gather(*(store.segments.ask(maintenance(), tick()) for _ in range(8)))
+    assert sum(asked) == 1
+    assert await store.slot.documents_wait(tick()) is False
 
 
 async def test_the_chunks_of_documents_that_stand_are_told_with_their_vectors(store: StorePorts) -> None:
@@ -79,6 +92,12 @@ async def test_what_went_since_it_was_told_has_no_row(store: StorePorts) -> None
     assert (len(rows.chunk_ids), rows.document_ids, await living(store)) == (0, [], [])
 
 
+async def test_a_chunk_that_never_was_has_no_row(store: StorePorts) -> None:
+    await ingest(store, "a", "one")
+    rows = await store.segments.rows(np.array([*await living(store), 10**12]))
+    assert (rows.chunk_ids.tolist(), rows.vectors.shape) == (await living(store), (1, DIMENSIONS))
+
+
 async def test_more_versions_than_a_portion_are_all_told(store: StorePorts, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("sqlite", "postgres"):
         monkeypatch.setattr(f"rag_server.adapters.{module}.segments.VERSIONS_AT_ONCE", 2)
@@ -97,6 +116,36 @@ async def test_a_segment_is_in_use_with_the_end_of_its_job(store: StorePorts) ->
     assert (change.kind, change.collection, change.segment_id) == (ChangeKind.SEGMENT, "default", segment.segment_id)
     assert (change.document_id, change.version_id) == ("", 0)
     assert store.change_log.segment(segment.segment_id) == segment
+
+
+async def test_publishing_once_more_after_a_commit_of_unknown_outcome_changes_nothing(store: StorePorts) -> None:
+    held, now = await claimed(store), tick()
+    first = await store.segments.publish(held, built(), (), now)
+    assert await store.segments.publish(held, built(), (), now) == first == 1
+    assert len(await store.segments.current("default")) == store.change_log.last_sequence() == 1
+
+
+async def test_what_ended_without_a_segment_ends_no_other_way_later(store: StorePorts) -> None:
+    held = await claimed(store)
+    assert await store.segments.publish(held, None, (), tick()) == 0
+    with pytest.raises(LeaseLost):
+        await store.segments.publish(held, built(), (), tick())
+
+
+async def test_only_segments_of_the_own_collection_are_replaced(store: StorePorts) -> None:
+    await published(store, built("a"))
+    (kept,) = await store.segments.current("default")
+    assert await store.segments.ask(maintenance("other"), tick())
+    await store.segments.publish(await claim(store), built("b"), (kept.segment_id,), tick())
+    assert await store.segments.current("default") == [kept]
+
+
+async def test_the_file_of_a_segment_is_wanted_while_it_is_in_use(store: StorePorts) -> None:
+    await published(store, built("a"))
+    (old,) = await store.segments.current("default")
+    assert await wanted(store, "a")
+    await published(store, built("b"), old.segment_id)
+    assert [await wanted(store, name) for name in "ab"] == [False, True]
 
 
 async def test_what_is_replaced_is_in_use_no_more(store: StorePorts) -> None:

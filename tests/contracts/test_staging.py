@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rag_server.domain.document import ChangeKind
+from rag_server.domain.document import ChangeKind, WholeVersion
 from rag_server.domain.failure import Failure, FailureReason
 from rag_server.domain.job import IngestOutcome, JobStage, JobState, Progress
 from tests.contracts.ingesting import (
@@ -42,6 +42,54 @@ async def test_publishing_makes_a_document_findable_and_ends_the_job(store: Stor
     assert job.revision == running.revision + 2
     assert job.progress == Progress(None, 1, 1, 2, 2)
     assert found_texts(store) == ["one", "two"]
+
+
+def whole(content: str, problem: Failure | None = None) -> WholeVersion:
+    return WholeVersion([(1, 0, content)], staged_chunks(content), summary(content), problem)
+
+
+async def test_a_small_version_is_staged_and_published_at_once(store: StorePorts) -> None:
+    asked = order(content="one two")
+    await store.jobs.admit(asked, tick())
+    claimed = await claim(store)
+    running = await store.jobs.get(asked.job_id)
+    sequence = await store.staging.publish_whole(claimed, whole("one two", CORRUPT), 5e5)
+    job = await store.jobs.get(asked.job_id)
+    assert (job.state, job.outcome, job.problem) == (JobState.SUCCEEDED_PARTIALLY, IngestOutcome.CREATED, CORRUPT)
+    assert (job.sequence, job.revision, job.end_time) == (sequence, running.revision + 2, 5e5)
+    assert found_texts(store) == ["one", "two"]
+    assert [change.kind for change in store.change_log.changes(0, 9)] == [ChangeKind.PUBLISHED]
+    _, pages = await store.contents.text(job.document_id, "", 0, 99)
+    assert [page.text for page in pages] == ["one two"]
+
+
+async def test_a_small_version_replaces_the_one_before(store: StorePorts) -> None:
+    old = await ingested(store, content="one two")
+    asked = order(content="three")
+    await store.jobs.admit(asked, tick())
+    await store.staging.publish_whole(await claim(store), whole("three"), tick())
+    job = await store.jobs.get(asked.job_id)
+    assert (job.outcome, job.document_id, job.document_version) == (IngestOutcome.UPDATED, old.document_id, 2)
+    assert found_texts(store) == ["three"]
+
+
+async def test_a_small_version_takes_the_place_of_what_an_attempt_before_it_staged(store: StorePorts) -> None:
+    await store.jobs.admit(order(content="one two"), tick())
+    await stage(store, await claim(store), "from an earlier attempt")
+    await store.slot.reclaim("slot-0", tick())
+    await store.staging.publish_whole(await claim(store), whole("one two"), tick())
+    assert found_texts(store) == ["one", "two"]
+    assert await store.staging.drop_retired(9) == 4
+
+
+async def test_a_small_version_that_is_not_wanted_any_more_is_not_published(store: StorePorts) -> None:
+    asked = order()
+    await store.jobs.admit(asked, tick())
+    claimed = await claim(store)
+    await store.jobs.cancel(asked.job_id, tick())
+    assert await store.staging.publish_whole(claimed, whole("one"), tick()) == 0
+    assert (await store.jobs.get(asked.job_id)).state is JobState.CANCELLED
+    assert (found_texts(store), store.change_log.last_sequence()) == ([], 0)
 
 
 async def test_other_bytes_make_a_new_version_and_the_old_is_no_longer_found(store: StorePorts) -> None:

@@ -31,9 +31,9 @@ class MemoryChangeLog:
     current: dict[str, tuple[int, list[IndexedChunk]]] = field(default_factory=dict)  # by document: version, chunks
     versions: dict[int, str] = field(default_factory=dict)  # the document of every version
     attributes: dict[int, Attributes] = field(default_factory=dict)  # of every version
-    pages: dict[int, int] = field(default_factory=dict)  # of every chunk
     chunk_count: int = 0
     segments: dict[int, StoredSegment] = field(default_factory=dict)  # those in use
+    growing: bool = False  # whether more is said to be on its way
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def publish(
@@ -46,11 +46,19 @@ class MemoryChangeLog:
             self.chunk_count += len(texts)
             chunks = [
                 IndexedChunk(
-                    chunk_id, collection, document_id, version_id, text.text, text.headings, title, text.vector
+                    chunk_id,
+                    collection,
+                    document_id,
+                    version_id,
+                    text.text,
+                    text.headings,
+                    title,
+                    text.vector,
+                    text.page,
+                    text.page,
                 )
                 for chunk_id, text in enumerate(texts, first)
             ]
-            self.pages.update({chunk_id: text.page for chunk_id, text in enumerate(texts, first)})
             self.versions[version_id] = document_id
             self.attributes[version_id] = replace(_plain(version_id, collection, document_id), **facts)
             self.current[document_id] = (version_id, chunks)
@@ -82,10 +90,18 @@ class MemoryChangeLog:
     def changes(self, after: int, limit: int) -> list[Change]:
         return self.log[after : after + limit]
 
-    def chunks_of(self, version_id: int) -> list[IndexedChunk]:
+    def is_growing(self) -> bool:
+        return self.growing
+
+    def chunks_of(self, version_ids: Sequence[int], most: int) -> dict[int, list[IndexedChunk]]:
+        found: dict[int, list[IndexedChunk]] = {}
         with self.lock:
-            current_id, chunks = self.current.get(self.versions[version_id], (0, []))
-            return list(chunks) if current_id == version_id else []
+            for version_id in version_ids:
+                current_id, chunks = self.current.get(self.versions[version_id], (0, []))
+                found[version_id] = list(chunks) if current_id == version_id else []
+                if sum(map(len, found.values())) >= most:
+                    break
+        return found
 
     def attributes_of(self, version_ids: Sequence[int]) -> dict[int, Attributes]:
         with self.lock:
@@ -101,9 +117,7 @@ class MemoryChangeLog:
 
     def passages(self, chunk_ids: Sequence[int]) -> dict[int, Passage]:
         chunks = self.chunks()
-        return {
-            chunk_id: _passage(chunks[chunk_id], self.pages[chunk_id]) for chunk_id in chunk_ids if chunk_id in chunks
-        }
+        return {chunk_id: _passage(chunks[chunk_id]) for chunk_id in chunk_ids if chunk_id in chunks}
 
     def chunks(self, collection: str | None = None) -> Mapping[int, IndexedChunk]:
         """What may be found, by id."""
@@ -128,7 +142,7 @@ def _plain(version_id: int, collection: str, document_id: str) -> Attributes:
     )
 
 
-def _passage(chunk: IndexedChunk, page: int) -> Passage:
+def _passage(chunk: IndexedChunk) -> Passage:
     return Passage(
         chunk_id=chunk.chunk_id,
         version_id=chunk.version_id,
@@ -137,8 +151,8 @@ def _passage(chunk: IndexedChunk, page: int) -> Passage:
         document_key=chunk.document_id,
         file_name=chunk.title,
         document_version=1,
-        page_first=page,
-        page_last=page,
+        page_first=chunk.page_first,
+        page_last=chunk.page_last,
         char_start=0,
         char_end=len(chunk.text),
         headings=chunk.headings,

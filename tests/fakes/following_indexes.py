@@ -33,3 +33,6 @@ class FollowingIndexes:
             except TimeoutError:
                 return False
         return True
+
+    async def wait_patiently(self, sequence: int, timeout_s: float) -> bool:
+        return await self.wait_for(sequence, timeout_s)

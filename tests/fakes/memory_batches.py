@@ -82,7 +82,7 @@ class MemoryBatches:
         document_id = standing.document_id if standing else str(uuid_utils.uuid7())
         store.last_version_id += 1
         order = replace(job, document_key=item.document_key, file_name=item.document_key, sha256=item.sha256)
-        sequence = store.log(ChangeKind.PUBLISHED, job.collection, document_id, store.last_version_id)
+        sequence = store.log(ChangeKind.PUBLISHED, (job.collection, document_id, store.last_version_id), now)
         version = store.versions[store.last_version_id] = Version(store.last_version_id, order, store.pipeline)
         version.document = Document(
             job.collection, document_id, item.document_key, item.document_key, summary.media_type, len(item.encoded),
@@ -104,7 +104,7 @@ class MemoryBatches:
         stands = store.current.get(key) == asked.version_id and store.answers_to[key] < record.admission
         if not stands:
             return 0
-        store.log(ChangeKind.DELETED, asked.collection, asked.document_id, 0)
+        store.log(ChangeKind.DELETED, (asked.collection, asked.document_id, 0), now)
         del store.current[key], store.answers_to[key]
         earlier = {job_id for job_id, other in store.jobs.items() if other.admission < record.admission}
         for other in [store.jobs[job_id] for job_id in earlier]:

@@ -17,6 +17,7 @@ from rag_server.domain.document import (
     Passage,
     StagedChunk,
     Summary,
+    WholeVersion,
 )
 from rag_server.domain.errors import CollectionNotFound, DocumentNotFound
 from rag_server.domain.failure import Failure
@@ -74,6 +75,13 @@ class MemoryStaging:
         version.problem = problem
         return self._flip(record, version, summary, now)
 
+    async def publish_whole(self, claim: Claim, version: WholeVersion, now: float) -> int:
+        self.store.drop_staged(self.store.claimed(claim).job.order.job_id)
+        version_id = await self.begin(claim)
+        await self.stage_text(claim, version_id, version.pages)
+        await self.stage_chunks(claim, version_id, version.chunks)
+        return await self.publish(claim, version_id, version.summary, version.problem, now)
+
     async def drop_retired(self, limit: int) -> int:
         dropped = 0
         for version in [version for version in self.store.versions.values() if version.retired]:
@@ -97,7 +105,7 @@ class MemoryStaging:
         self.store.collections.setdefault(order.collection, now)
         self.store.retire(key)
         document_id = standing.document_id if standing else str(uuid_utils.uuid7())
-        sequence = self.store.log(ChangeKind.PUBLISHED, order.collection, document_id, version.version_id)
+        sequence = self.store.log(ChangeKind.PUBLISHED, (order.collection, document_id, version.version_id), now)
         version.document = Document(
             order.collection, document_id, order.document_key, order.file_name, summary.media_type, order.size_bytes,
             order.sha256, standing.version + 1 if standing else 1, summary.page_count, summary.page_total,
@@ -127,7 +135,7 @@ class MemoryDocuments:
 
     async def delete(self, document_id: str, collection: str, now: float) -> int:
         document = await self.get(document_id, collection)
-        sequence = self.store.log(ChangeKind.DELETED, document.collection, document_id, 0)
+        sequence = self.store.log(ChangeKind.DELETED, (document.collection, document_id, 0), now)
         self._clear(document.collection, document.document_key, now)
         return sequence
 
@@ -146,7 +154,7 @@ class MemoryDocuments:
         await self.get_collection(collection)
         documents = await self.list_documents(collection, "", len(self.store.current))
         for document in documents:
-            self.store.log(ChangeKind.DELETED, collection, document.document_id, 0)
+            self.store.log(ChangeKind.DELETED, (collection, document.document_id, 0), now)
         self._clear(collection, "", now)
         del self.store.collections[collection]
         for segment in [one for one in self.store.segments.values() if one.collection == collection]:
@@ -187,9 +195,17 @@ class MemoryChangeLog:
     def changes(self, after: int, limit: int) -> list[Change]:
         return self.store.changes[after : after + limit]
 
-    def chunks_of(self, version_id: int) -> list[IndexedChunk]:
-        found = (version for version in self._current() if version.version_id == version_id)
-        return [chunk for version in found for chunk in _indexed(version)]
+    def is_growing(self) -> bool:
+        return any(record.job.state in OPEN for record in self.store.jobs.values())
+
+    def chunks_of(self, version_ids: Sequence[int], most: int) -> dict[int, list[IndexedChunk]]:
+        current = {version.version_id: version for version in self._current()}
+        found: dict[int, list[IndexedChunk]] = {}
+        for version_id in version_ids:
+            found[version_id] = _indexed(current[version_id]) if version_id in current else []
+            if sum(map(len, found.values())) >= most:
+                break
+        return found
 
     def segment(self, segment_id: int) -> StoredSegment | None:
         return self.store.segments.get(segment_id)
@@ -233,6 +249,8 @@ def _indexed(version: Version) -> list[IndexedChunk]:
             s.chunk.headings,
             title,
             s.vector,
+            s.chunk.page_first,
+            s.chunk.page_last,
         )
         for _, (chunk_id, s) in sorted(version.chunks.items())
     ]

@@ -79,6 +79,10 @@ class MemoryJobs:
         queued = (other for other in self.store.jobs.values() if other.job.state is JobState.QUEUED)
         return replace(record.job, queue_position=sum(_place(other) < _place(record) for other in queued))
 
+    async def changed(self, known: Mapping[str, int]) -> list[Job]:
+        jobs = [await self.get(job_id) for job_id in known if job_id in self.store.jobs]
+        return [job for job in jobs if job.revision != known[job.order.job_id]]
+
     async def list_jobs(self, wanted: JobFilter, before_job_id: str, limit: int) -> list[Job]:
         jobs = (record.job for record in self.store.jobs.values())
         found = [

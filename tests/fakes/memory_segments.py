@@ -49,7 +49,11 @@ class MemorySegments:
         )
 
     async def publish(self, claim: Claim, built: BuiltSegment | None, replaced: Collection[int], now: float) -> int:
-        store, record, collection = self.store, self.store.claimed(claim), claim.job.order.collection
+        store, collection = self.store, claim.job.order.collection
+        ended = store.jobs[claim.job.order.job_id]
+        if ended.fence == claim.fence and ended.job.end_time == now:  # this very step, once more
+            return ended.job.sequence
+        record = store.claimed(claim)
         if record.job.cancel_requested:
             store.cancel(record, now)
             return 0
@@ -62,7 +66,7 @@ class MemorySegments:
             store.last_segment_id += 1
             made = StoredSegment(store.last_segment_id, collection, built.blob.sha256, built.blob.size_bytes, rows)
             store.segments[made.segment_id] = made
-            sequence = store.log(ChangeKind.SEGMENT, collection, "", 0, made.segment_id)
+            sequence = store.log(ChangeKind.SEGMENT, (collection, "", 0), now, made.segment_id)
         progress = Progress(chunks_done=rows, chunks_total=rows)
         record.change(now, JobState.SUCCEEDED, sequence=sequence, progress=progress)
         return sequence

@@ -185,8 +185,9 @@ class MemoryStore:
             self.versions[self.current[key]].retired = True
             self.history.append(document)
 
-    def log(self, kind: ChangeKind, collection: str, document_id: str, version_id: int, segment_id: int = 0) -> int:
-        self.changes.append(Change(len(self.changes) + 1, kind, collection, document_id, version_id, segment_id))
+    def log(self, kind: ChangeKind, what: tuple[str, str, int], now: float, segment_id: int = 0) -> int:
+        """An entry for `what`: collection, document id, version id."""
+        self.changes.append(Change(len(self.changes) + 1, kind, *what, segment_id, now))
         return len(self.changes)
 
 

@@ -14,6 +14,7 @@ from rag_server.adapters.postgres.documents import PostgresDocuments
 from rag_server.adapters.postgres.jobs import PostgresJobs
 from rag_server.adapters.postgres.model_pin import pin_model
 from rag_server.adapters.postgres.queueing import PostgresQueueing
+from rag_server.adapters.postgres.references import PostgresReferences
 from rag_server.adapters.postgres.segments import PostgresSegments
 from rag_server.adapters.postgres.slot import PostgresSlot
 from rag_server.adapters.postgres.staging import PostgresStaging
@@ -55,6 +56,7 @@ def postgres_ports(
         PostgresContents(database),
         PostgresSegments(database),
         PostgresQueueing(database),
+        PostgresReferences(database),
     )
 
 

@@ -13,21 +13,24 @@ from rag_server.adapters.sqlite.documents import SqliteDocuments
 from rag_server.adapters.sqlite.jobs import SqliteJobs
 from rag_server.adapters.sqlite.model_pin import pin_model
 from rag_server.adapters.sqlite.queueing import SqliteQueueing
+from rag_server.adapters.sqlite.references import SqliteReferences
 from rag_server.adapters.sqlite.segments import SqliteSegments
 from rag_server.adapters.sqlite.slot import SqliteSlot
 from rag_server.adapters.sqlite.staging import SqliteStaging
 from rag_server.batch_ports import Batches
 from rag_server.document_ports import Contents
 from rag_server.domain.pipeline import Pipeline
-from rag_server.ports import ChangeLog, Documents, Jobs, Slot, Staging
+from rag_server.ports import ChangeLog, Documents, Jobs, References, Slot
 from rag_server.queue_ports import Queueing
 from rag_server.segment_ports import Segments
+from rag_server.staging_ports import Staging
 from storage.migrations import upgrade
 from storage.sqlite import Database
 from tests.fakes.memory_batches import MemoryBatches
 from tests.fakes.memory_contents import MemoryContents
 from tests.fakes.memory_documents import MemoryChangeLog, MemoryDocuments, MemoryStaging
 from tests.fakes.memory_queue import MemoryJobs, MemoryQueueing, MemorySlot
+from tests.fakes.memory_references import MemoryReferences
 from tests.fakes.memory_segments import MemorySegments
 from tests.fakes.memory_store import MemoryStore
 
@@ -47,6 +50,7 @@ class StorePorts:
     contents: Contents
     segments: Segments
     queueing: Queueing
+    references: References
 
 
 def memory_ports(pipeline: Pipeline = PIPELINE) -> StorePorts:
@@ -61,6 +65,7 @@ def memory_ports(pipeline: Pipeline = PIPELINE) -> StorePorts:
         MemoryContents(store),
         MemorySegments(store),
         MemoryQueueing(store),
+        MemoryReferences(store),
     )
 
 
@@ -75,6 +80,7 @@ def sqlite_ports(database: Database, pipeline: Pipeline = PIPELINE) -> StorePort
         SqliteContents(database),
         SqliteSegments(database),
         SqliteQueueing(database),
+        SqliteReferences(database),
     )
 
 

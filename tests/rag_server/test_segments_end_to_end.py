@@ -134,6 +134,7 @@ async def test_a_segment_is_built_and_taken_over_while_searches_and_deletes_go_o
         assert same >= 0.9 * 10 * len(exact)
         index = await calls.index()
         assert (index.vector_count, index.exact_count, index.segment_count) == (ROWS, 0, 1)
+        assert index.kind == collection_pb2.VECTOR_INDEX_KIND_SEGMENTS
         assert index.bytes_per_vector == pytest.approx(index.size_bytes / ROWS)
         gone = (await calls.found(query))[0].document
         await calls.delete(gone)

@@ -22,6 +22,7 @@ PYMUPDF = "pymupdf"
 PDFIUM = "pdfium"
 
 _START_TIMEOUT_S = 30.0
+_SHORT_CHARS = 2_000  # the language of so much is told sooner than a thread is asked
 _RECYCLE_AFTER_DOCUMENTS = 200
 _RECYCLE_ABOVE_BYTES = 400 << 20
 # Sent by people and by the kernel, not by a parser's fault: the document gets another child.
@@ -106,7 +107,8 @@ class ExtractorProcess:
                 os.close(descriptor)
         if self._language_of is None:
             return extraction
-        # In a thread: the first call reads a model.
+        if sum(len(page.text) for page in extraction.pages) <= _SHORT_CHARS:
+            return with_language(extraction, self._language_of)
         return await asyncio.to_thread(with_language, extraction, self._language_of)
 
     async def close(self) -> None:

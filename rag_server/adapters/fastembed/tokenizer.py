@@ -45,7 +45,10 @@ class WindowTokenizer:
 
     def _encode(self, text: str, blocks: list[tuple[int, int]]) -> Iterator[NDArray[np.int32]]:
         texts = [text[start:end] for start, end in blocks]
-        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        if len(texts) == 1:  # the library's threads would be woken for it
+            encodings = [self._tokenizer.encode(texts[0], add_special_tokens=False)]
+        else:
+            encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         for (start, _), encoding in zip(blocks, encodings, strict=True):
             yield _ranges(encoding) + np.int32(start)
 

@@ -2,7 +2,8 @@
 
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from rag_server.adapters.postgres.changes import LAST_SEQUENCE
@@ -10,7 +11,7 @@ from rag_server.adapters.postgres.claims import check_claim, check_claim_to_read
 from rag_server.adapters.postgres.deleting import delete_documents
 from rag_server.adapters.postgres.locks import lock_collection, lock_document
 from rag_server.adapters.postgres.steps import durably
-from rag_server.adapters.postgres.texts import TextBatch, is_superseded, stands
+from rag_server.adapters.postgres.texts import Ground, TextBatch, standing_keys
 from rag_server.adapters.tables.rows import failure_to_json, progress_to_json, result_from_json, to_json
 from rag_server.domain.failure import Failure
 from rag_server.domain.filter import Attributes
@@ -46,9 +47,7 @@ class PostgresBatches:
     async def standing(self, claim: Claim, items: Sequence[TextItem]) -> frozenset[str]:
         async def work(connection: Connection) -> frozenset[str]:
             await check_claim_to_read(connection, claim)
-            collection = claim.job.order.collection
-            found = [item for item in items if await stands(connection, collection, item, self._pipeline)]
-            return frozenset(item.document_key for item in found)
+            return await standing_keys(connection, claim.job.order.collection, items, self._pipeline)
 
         return await self._database.read(work)
 
@@ -59,11 +58,11 @@ class PostgresBatches:
             if counts.done >= done + len(texts):
                 return counts  # this very work has run before, and its commit succeeded after all
             batch = TextBatch(connection, claim.job.order, admission, self._pipeline, now)
-            version_ids = [await batch.stage(text) if isinstance(text, PreparedText) else 0 for text in texts]
-            # Everything that takes long is done: from the first entry on others wait for the change log.
-            for text, version_id in zip(texts, version_ids, strict=True):
-                counts = await _publish(batch, text, version_id, counts)
-            return await _tell(connection, claim, counts)
+            ground = await batch.ground([text.item for text in texts])
+            wanted = [text for text in texts if not ground[text.item.document_key].superseded]
+            await batch.answer_to([text.item for text in wanted if isinstance(text, StandingText)])
+            await batch.publish([text for text in wanted if isinstance(text, PreparedText)], ground)
+            return await _tell(connection, claim, _counted(counts, texts, ground))
 
         return await durably(self._database, "publish_several", work)
 
@@ -119,16 +118,17 @@ async def _tell(connection: Connection, claim: Claim, counts: DocumentCounts) ->
     return counts
 
 
-async def _publish(batch: TextBatch, text: TextOutcome, version_id: int, counts: DocumentCounts) -> DocumentCounts:
+def _counted(counts: DocumentCounts, texts: Sequence[TextOutcome], ground: Mapping[str, Ground]) -> DocumentCounts:
+    became = Counter(_outcome(text, ground[text.item.document_key]) for text in texts)
+    return replace(counts, **{name: getattr(counts, name) + count for name, count in became.items()})
+
+
+def _outcome(text: TextOutcome, ground: Ground) -> str:
+    """The name of the count."""
     if isinstance(text, RejectedText):
-        return replace(counts, rejected=counts.rejected + 1)
-    if await is_superseded(batch, text.item.document_key):
-        await batch.forget(version_id)
-        return replace(counts, superseded=counts.superseded + 1)
+        return "rejected"
+    if ground.superseded:
+        return "superseded"
     if isinstance(text, StandingText):
-        await batch.answer_to(text.item)
-        return replace(counts, unchanged=counts.unchanged + 1)
-    assert isinstance(text, PreparedText)  # noqa: S101 - there is no other
-    if await batch.publish(text, version_id):
-        return replace(counts, updated=counts.updated + 1)
-    return replace(counts, created=counts.created + 1)
+        return "unchanged"
+    return "updated" if ground.document_id else "created"

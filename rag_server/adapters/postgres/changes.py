@@ -3,7 +3,8 @@
 # ruff: noqa: S608 - statements are put together from this package's constants; values are always bound.
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +33,22 @@ VALUES (({LAST_SEQUENCE}) + 1, $1, $2, $3, $4, $5) RETURNING sequence
 """
 
 _CHANGES = """
-SELECT sequence, kind, collection, document_id, version_id, segment_id FROM change WHERE sequence > $1
-ORDER BY sequence LIMIT $2
+SELECT sequence, kind, collection, document_id, version_id, segment_id, change_time FROM change
+WHERE sequence > $1 ORDER BY sequence LIMIT $2
 """
 
-_TITLE_OF = """
-SELECT v.properties, v.file_name FROM document d JOIN version v ON v.version_id = d.current_version_id
-WHERE d.current_version_id = $1
+_IS_GROWING = "SELECT EXISTS (SELECT 1 FROM job WHERE state IN ('QUEUED', 'RUNNING'))"
+
+_DESCRIBED = """
+SELECT v.version_id, v.properties, v.file_name, v.chunk_count
+FROM document d JOIN version v ON v.version_id = d.current_version_id WHERE d.current_version_id = ANY($1::bigint[])
 """
 
 _CHUNKS_OF = """
-SELECT c.chunk_id, c.collection, d.document_id, c.version_id, c.text, c.headings, c.vector
+SELECT c.chunk_id, c.collection, d.document_id, c.version_id, c.text, c.headings, c.vector, c.page_first,
+  c.page_last
 FROM document d JOIN chunk c ON c.version_id = d.current_version_id
-WHERE d.current_version_id = $1 ORDER BY c.ordinal
+WHERE d.current_version_id = ANY($1::bigint[]) ORDER BY c.version_id, c.ordinal
 """
 
 _ATTRIBUTES = f"""
@@ -93,15 +97,20 @@ class PostgresChangeLog:
     def changes(self, after: int, limit: int) -> list[Change]:
         return [change_from_row(row) for row in self._rows(_CHANGES, after, limit)]
 
-    def chunks_of(self, version_id: int) -> list[IndexedChunk]:
-        async def work(connection: Connection) -> list[IndexedChunk]:
-            described = await connection.fetchrow(_TITLE_OF, version_id)
-            if described is None:
-                return []
+    def is_growing(self) -> bool:
+        return bool(self._rows(_IS_GROWING)[0][0])
+
+    def chunks_of(self, version_ids: Sequence[int], most: int) -> dict[int, list[IndexedChunk]]:
+        async def work(connection: Connection) -> dict[int, list[IndexedChunk]]:
+            described = await connection.fetch(_DESCRIBED, [int(version_id) for version_id in version_ids])
             # Not read by the database, whose JSON functions refuse some characters.
-            title = json.loads(described[0]).get("title") or described[1]
-            rows = await connection.fetch(_CHUNKS_OF, version_id)
-            return [indexed_chunk_from_row((*row[:-1], title, row[-1])) for row in map(tuple, rows)]
+            titles = {row[0]: json.loads(row[1]).get("title") or row[2] for row in described}
+            first = _first(version_ids, {row[0]: row[3] for row in described}, most)
+            found: dict[int, list[IndexedChunk]] = {version_id: [] for version_id in first}
+            for row in map(tuple, await connection.fetch(_CHUNKS_OF, list(found))):
+                version_id = row[3]
+                found[version_id].append(indexed_chunk_from_row((*row[:6], titles[version_id], *row[6:])))
+            return found
 
         return self._database.read_here(work)
 
@@ -132,3 +141,9 @@ class PostgresChangeLog:
             return [tuple(row) for row in await connection.fetch(query, *values)]
 
         return self._database.read_here(work)
+
+
+def _first(version_ids: Sequence[int], counts: Mapping[int, int], most: int) -> list[int]:
+    """So many of the versions that `most` chunks are reached."""
+    reached = accumulate(counts.get(version_id, 0) for version_id in version_ids)
+    return [each for each, count in zip(version_ids, reached, strict=True) if count - counts.get(each, 0) < most]

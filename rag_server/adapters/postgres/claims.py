@@ -72,6 +72,11 @@ async def look_up(connection: Connection, claim: Claim) -> ClaimedJob:
     return await _claimed(connection, claim, f"{_CLAIMED} FOR NO KEY UPDATE")
 
 
+async def look_up_to_read(connection: Connection, claim: Claim) -> ClaimedJob:
+    """As `look_up`; nothing is locked."""
+    return await _claimed(connection, claim, _CLAIMED)
+
+
 async def check_claim(connection: Connection, claim: Claim) -> ClaimedJob:
     """As `look_up`. Raises LeaseLost unless the claim still holds."""
     return _running(await look_up(connection, claim))
@@ -79,7 +84,7 @@ async def check_claim(connection: Connection, claim: Claim) -> ClaimedJob:
 
 async def check_claim_to_read(connection: Connection, claim: Claim) -> ClaimedJob:
     """Raises LeaseLost unless the claim holds at this moment; nothing is locked."""
-    return _running(await _claimed(connection, claim, _CLAIMED))
+    return _running(await look_up_to_read(connection, claim))
 
 
 def fenced(claim: Claim, **values: Any) -> dict[str, Any]:

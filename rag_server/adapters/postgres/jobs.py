@@ -43,6 +43,11 @@ WHERE ahead.state = 'QUEUED' AND (ahead.priority > mine.priority
   OR (ahead.priority = mine.priority AND ahead.admission < mine.admission))
 """
 
+_CHANGED = f"""
+SELECT {JOB_COLUMNS} FROM unnest($1::text[], $2::bigint[]) AS known (known_id, known_revision)
+JOIN job ON job_id = known_id WHERE revision <> known_revision
+"""
+
 # Every id is smaller than '~'.
 _LIST = f"""
 SELECT {JOB_COLUMNS} FROM job
@@ -113,10 +118,14 @@ class PostgresJobs:
 
     async def get(self, job_id: str) -> Job:
         async def work(connection: Connection) -> Job:
-            job = job_from_row(await _row(connection, job_id))
-            if job.state is not JobState.QUEUED:
-                return job
-            return replace(job, queue_position=await connection.fetchval(_AHEAD, job_id))
+            return await _placed(connection, job_from_row(await _row(connection, job_id)))
+
+        return await self._database.read(work)
+
+    async def changed(self, known: Mapping[str, int]) -> list[Job]:
+        async def work(connection: Connection) -> list[Job]:
+            rows = await connection.fetch(_CHANGED, list(known), list(known.values()))
+            return [await _placed(connection, job_from_row(tuple(row))) for row in rows]
 
         return await self._database.read(work)
 
@@ -207,6 +216,13 @@ async def insert_job(connection: Connection, order: Order, now: float) -> Job:
     row = await fetch_row(connection, _ADMIT, order_values(order, now))
     assert row is not None  # noqa: S101 - an INSERT returns its row
     return job_from_row(row)
+
+
+async def _placed(connection: Connection, job: Job) -> Job:
+    """With its place in the queue, where it waits."""
+    if job.state is not JobState.QUEUED:
+        return job
+    return replace(job, queue_position=await connection.fetchval(_AHEAD, job.order.job_id))
 
 
 async def _equal(connection: Connection, order: Order) -> Job | None:

@@ -28,6 +28,7 @@ WHERE admission = (
   SELECT admission FROM job
   WHERE state = 'QUEUED' AND (next_attempt_time IS NULL OR next_attempt_time <= {DATABASE_TIME}) AND {NOT_PAUSED}
   ORDER BY priority DESC, admission LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+  AND NOT EXISTS (SELECT 1 FROM job WHERE state = 'RUNNING' AND slot = :slot AND update_time = :now::float8)
 RETURNING {JOB_COLUMNS}, fence
 """
 
@@ -93,8 +94,8 @@ class PostgresSlot:
         bindings = {"slot": slot, "now": now, "given_time": self._clock(now), "lease_s": lease_s}
 
         async def work(connection: Connection) -> Claim | None:
-            row = await fetch_row(connection, _CLAIMED_JUST_NOW, bindings)
-            row = row or await fetch_row(connection, _CLAIM, bindings)
+            row = await fetch_row(connection, _CLAIM, bindings)
+            row = row or await fetch_row(connection, _CLAIMED_JUST_NOW, bindings)
             return None if row is None else Claim(job_from_row(row), slot, row[-1])
 
         return await durably(self._database, "claim", work)

@@ -1,18 +1,26 @@
 """The way of a version into the store. Staged rows are invisible, and the cache of a job that begins again."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_server.adapters.postgres.claims import check_claim, check_claim_to_read, look_up, retire_staged
+from rag_server.adapters.postgres.claims import (
+    ClaimedJob,
+    check_claim,
+    check_claim_to_read,
+    look_up,
+    look_up_to_read,
+    retire_staged,
+)
 from rag_server.adapters.postgres.locks import lock_document
-from rag_server.adapters.postgres.publishing import publish
+from rag_server.adapters.postgres.publishing import flip, look_around, publish
 from rag_server.adapters.postgres.steps import durably
 from rag_server.adapters.postgres.unchanged import end_unchanged, standing_document
-from rag_server.adapters.tables.bindings import Publication
+from rag_server.adapters.tables.bindings import Publication, StandingDocument
 from rag_server.adapters.tables.rows import to_json, vector_from_blob, vector_to_blob
-from rag_server.domain.document import StagedChunk, Summary
+from rag_server.domain.document import StagedChunk, Summary, WholeVersion
 from rag_server.domain.failure import Failure
 from rag_server.domain.job import FOUND, Claim, JobState
 from rag_server.domain.pipeline import Pipeline
@@ -41,6 +49,29 @@ CROSS JOIN LATERAL (
   WHERE c.collection = $1 AND c.content_hash = wanted.content_hash AND v.erased = 0 AND v.model_fingerprint = $3
   LIMIT 1) AS known
 ORDER BY wanted.number
+"""
+
+# A small version with all that is in it.
+_WRITE_WHOLE = """
+WITH made AS (
+  INSERT INTO version (collection, document_key, job_id, state, erased, sha256, size_bytes, file_name, metadata, tags,
+    pipeline_version, model_fingerprint, media_type, page_count, page_total, chunk_count, char_count, properties)
+  SELECT collection, document_key, job_id, 'STAGED', 0, sha256, size_bytes, file_name, metadata, tags,
+    $1, $2, '', 0, 0, 0, 0, '{}' FROM job WHERE job_id = $3
+  RETURNING version_id, collection),
+pages AS (
+  INSERT INTO page (version_id, ordinal, page_number, char_start, text)
+  SELECT made.version_id, p.* FROM made, unnest($4::bigint[], $5::bigint[], $6::bigint[], $7::text[]) AS p),
+chunks AS (
+  INSERT INTO chunk (version_id, ordinal, collection, char_start, char_end, page_first, page_last, headings, text,
+    content_hash, vector)
+  SELECT made.version_id, c.ordinal, made.collection, c.char_start, c.char_end, c.page_first, c.page_last, c.headings,
+    c.text, c.content_hash, c.vector
+  FROM made, unnest($8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[],
+    $15::bytea[], $16::bytea[]) AS c (ordinal, char_start, char_end, page_first, page_last, headings, text,
+    content_hash, vector)
+  ORDER BY c.ordinal)
+SELECT version_id FROM made
 """
 
 PAGE_COLUMNS = ("version_id", "ordinal", "page_number", "char_start", "text")
@@ -72,22 +103,31 @@ class PostgresStaging:
     async def unchanged(self, claim: Claim, now: float) -> bool:
         order = claim.job.order
 
+        async def stands(connection: Connection, job: ClaimedJob) -> StandingDocument | None:
+            if job.state is not JobState.RUNNING:
+                raise LeaseLost
+            admission = await connection.fetchval(_ADMISSION, order.job_id)
+            standing = await standing_document(connection, order, self._pipeline, admission)
+            return None if job.cancel_requested else standing
+
+        async def may_stand(connection: Connection) -> bool:
+            job = await look_up_to_read(connection, claim)
+            return job.left_now(FOUND, now) or await stands(connection, job) is not None
+
         async def work(connection: Connection) -> bool:
             await lock_document(connection, order.collection, order.document_key)
             job = await look_up(connection, claim)
             if job.left_now(FOUND, now):
                 return True
-            if job.state is not JobState.RUNNING:
-                raise LeaseLost
-            admission = await connection.fetchval(_ADMISSION, order.job_id)
-            standing = await standing_document(connection, order, self._pipeline, admission)
-            if standing is None or job.cancel_requested:
+            standing = await stands(connection, job)
+            if standing is None:
                 return False
             await end_unchanged(connection, standing, order.job_id, now)
             await retire_staged(connection, [order.job_id])
             return True
 
-        return await durably(self._database, "unchanged", work)
+        # Most do not: a look spares them the locks and the wait for the disk.
+        return await self._database.read(may_stand) and await durably(self._database, "unchanged", work)
 
     async def begin(self, claim: Claim) -> int:
         made_with = (self._pipeline.version, self._pipeline.model_fingerprint)
@@ -144,6 +184,26 @@ class PostgresStaging:
             return await publish(connection, publication)
 
         return await durably(self._database, "publish", work)
+
+    async def publish_whole(self, claim: Claim, version: WholeVersion, now: float) -> int:
+        job_id = claim.job.order.job_id
+        made_with = (self._pipeline.version, self._pipeline.model_fingerprint)
+        pages = [(place, *page) for place, page in enumerate(version.pages)]
+        # Less the version and the collection, which the statement knows.
+        chunks = [(row[1], *row[3:]) for row in (chunk_row(0, "", chunk) for chunk in version.chunks)]
+        columns = [*zip(*pages, strict=True), *zip(*chunks, strict=True)]
+
+        async def work(connection: Connection) -> int:
+            publication = Publication(claim, 0, version.summary, version.problem, now)
+            ground = await look_around(connection, publication)
+            if isinstance(ground, int):
+                return ground
+            if ground.staged_version_id is not None:
+                await retire_staged(connection, [job_id])
+            version_id = await connection.fetchval(_WRITE_WHOLE, *made_with, job_id, *columns)
+            return await flip(connection, replace(publication, version_id=version_id), ground)
+
+        return await durably(self._database, "publish_whole", work)
 
     async def drop_retired(self, limit: int) -> int:
         async def work(connection: Connection) -> int:

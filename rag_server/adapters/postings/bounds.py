@@ -8,18 +8,19 @@ from numpy.typing import NDArray
 
 from rag_server.adapters.postings.collection import CollectionDocuments
 from rag_server.adapters.postings.keys import having_one_of
+from rag_server.adapters.postings.passages import Passages
 from rag_server.adapters.postings.paths import KEY_FIELDS, Place
 from rag_server.adapters.postings.values import Ordinals, Values, is_long
-from rag_server.domain.filter import AllOf, AnyOf, Comparison, Condition, Field, Filter, NoneOf, Scalar
+from rag_server.domain.filter import AllOf, AnyOf, Comparison, Condition, Field, Filter, NoneOf, Scalar, meets
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bounds:
-    """Documents that a filter may mean, some of whose passages perhaps, and those that it means in any case."""
+    """What a filter may mean, and what it means in any case: of documents (all passages of each), or of passages."""
 
-    may: Mask  # (count,), dead documents included
+    may: Mask  # (count,), dead documents included; or one for each of the passages
     must: Mask  # the same object where the two agree
 
     @property
@@ -28,20 +29,21 @@ class Bounds:
         return self.may is self.must
 
 
-def bounds_of(wanted: Filter, state: CollectionDocuments) -> Bounds:
-    """The masks of a filter."""
+def bounds_of(wanted: Filter, state: CollectionDocuments, passages: Passages | None = None) -> Bounds:
+    """The masks of a filter: over all documents, or over some passages of them."""
+    count = state.count if passages is None else len(passages)
     match wanted:
         case AllOf(parts):
-            return _all([bounds_of(part, state) for part in parts], state.count)
+            return _all([bounds_of(part, state, passages) for part in parts], count)
         case AnyOf(parts):
-            return _any(_each_of(parts, state), state.count)
+            return _any(_each_of(parts, state, passages), count)
         case NoneOf(parts):
-            return _not(_any(_each_of(parts, state), state.count))
+            return _not(_any(_each_of(parts, state, passages), count))
         case Condition():
-            return _of_conditions([wanted], state)
+            return _of_conditions([wanted], state, passages)
 
 
-def _each_of(parts: Sequence[Filter], state: CollectionDocuments) -> list[Bounds]:
+def _each_of(parts: Sequence[Filter], state: CollectionDocuments, passages: Passages | None) -> list[Bounds]:
     """Equalities of one field are looked up together: a list of documents may be long."""
     equalities: dict[Place, list[Condition]] = {}
     bounds = []
@@ -49,15 +51,36 @@ def _each_of(parts: Sequence[Filter], state: CollectionDocuments) -> list[Bounds
         if isinstance(part, Condition) and part.comparison is Comparison.EQUAL:
             equalities.setdefault((part.field, *part.path), []).append(part)
         else:
-            bounds.append(bounds_of(part, state))
-    return [*bounds, *(_of_conditions(conditions, state) for conditions in equalities.values())]
+            bounds.append(bounds_of(part, state, passages))
+    return [*bounds, *(_of_conditions(conditions, state, passages) for conditions in equalities.values())]
 
 
-def _of_conditions(conditions: Sequence[Condition], state: CollectionDocuments) -> Bounds:
+def _of_conditions(conditions: Sequence[Condition], state: CollectionDocuments, passages: Passages | None) -> Bounds:
     """Any of them; there is one, or several that ask for equality of the same field."""
+    if conditions[0].field is Field.PAGE:
+        return _of_pages(conditions, state, passages)
+    bounds = _of_documents(conditions, state)
+    if passages is None:
+        return bounds
+    may = bounds.may[passages.ordinals]
+    return Bounds(may, may if bounds.exact else bounds.must[passages.ordinals])
+
+
+def _of_pages(conditions: Sequence[Condition], state: CollectionDocuments, passages: Passages | None) -> Bounds:
+    """Of a document that has pages beyond the first some passages may be meant; of others all, or none."""
+    if passages is not None:
+        met = np.logical_or.reduce([passages.meeting(condition) for condition in conditions])
+        return Bounds(met, met)
+    first_is_meant = any(meets(condition, 1) for condition in conditions)
+    if not len(state.passages):
+        mask = np.full(state.count, first_is_meant)
+        return Bounds(mask, mask)
+    paged = state.passages.paged(state.count)
+    return Bounds(paged | first_is_meant, ~paged & first_is_meant)
+
+
+def _of_documents(conditions: Sequence[Condition], state: CollectionDocuments) -> Bounds:
     first = conditions[0]
-    if first.field is Field.PAGE:
-        return Bounds(np.ones(state.count, np.bool_), np.zeros(state.count, np.bool_))
     wanted = [condition.value for condition in conditions]
     if first.field in KEY_FIELDS:
         return _of_keys(first, wanted, state)

@@ -7,8 +7,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_server.adapters.postings import passages as pages
 from rag_server.adapters.postings.buffer import Buffer
 from rag_server.adapters.postings.keys import Keys, Places, key_of
+from rag_server.adapters.postings.passages import GrowingPassages, Passages
 from rag_server.adapters.postings.paths import (
     KEY_FIELDS,
     Place,
@@ -18,6 +20,7 @@ from rag_server.adapters.postings.paths import (
     plain_values,
 )
 from rag_server.adapters.postings.values import Ordinals, Values, empty_values, of_living
+from rag_server.domain.document import DocumentChunks
 from rag_server.domain.filter import Attributes, Json
 
 MOST_PLACES = 10_000  # of a collection; what more there is in the metadata counts as overflow
@@ -36,6 +39,7 @@ class CollectionDocuments:
     keys: Keys  # (count, 2 * number of KEY_FIELDS)
     values: Mapping[Place, Values]
     overflow: Ordinals  # documents whose metadata may have more than the values
+    passages: Passages
 
     def key_column(self, index: int) -> Keys:
         """Those of one of the KEY_FIELDS."""
@@ -52,15 +56,18 @@ class GrowingCollection:
         self._documents = Buffer((state.version_ids, state.keys))
         self._values = dict(state.values)
         self._overflow = Buffer((state.overflow,))
+        self._passages = GrowingPassages(state.passages)
         self._places = Places(state.key_column(0))
 
-    def apply(self, documents: Sequence[tuple[str, Attributes | None]]) -> None:
-        """What the documents with these ids are from now on; None: gone. Each id stands here once."""
+    def apply(self, documents: Sequence[DocumentChunks]) -> None:
+        """What the documents are from now on; without attributes: gone. Each stands here once."""
         ids = self._ids()
-        gone = [ordinal for document_id, _ in documents for ordinal in self._places.of(key_of(document_id), ids)]
-        added = [attributes for _, attributes in documents if attributes is not None]
-        for attributes in added:
-            self._add(attributes)
+        gone = [ordinal for each in documents for ordinal in self._places.of(key_of(each.document_id), ids)]
+        added = [each for each in documents if each.attributes is not None]
+        for each in added:
+            assert each.attributes is not None  # noqa: S101 - for the type checker
+            self._passages.add(len(self._documents), each.chunks)
+            self._add(each.attributes)
         self._places.settle(self._ids())
         alive = np.concatenate([self._alive, np.ones(len(added), np.bool_)])  # a copy: readers have the old one
         alive[gone] = False
@@ -82,6 +89,7 @@ class GrowingCollection:
             cast("Keys", keys),
             self._values,
             cast("Ordinals", overflow),
+            self._passages.read(),
         )
 
     def _ids(self) -> Keys:
@@ -121,6 +129,7 @@ def empty_collection() -> CollectionDocuments:
         keys,
         {},
         np.empty(0, np.int32),
+        pages.no_passages(),
     )
 
 
@@ -143,4 +152,5 @@ def rebuilt(state: CollectionDocuments) -> CollectionDocuments:
         state.keys[state.alive],
         {place: column for place, column in values.items() if len(column)},
         renumbered[overflow],
+        pages.of_living(state.passages, state.alive, renumbered),
     )

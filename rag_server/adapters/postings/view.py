@@ -55,7 +55,7 @@ class PostingsView:
     def _apply_to(self, name: str, documents: Sequence[DocumentChunks]) -> CollectionDocuments | None:
         """The collection's state from now on; None where nothing is left."""
         growing = self._growing.pop(name, None) or GrowingCollection(empty_collection())
-        growing.apply([(document.document_id, document.attributes) for document in documents])
+        growing.apply(documents)
         state = growing.state()
         if state is None:
             return None

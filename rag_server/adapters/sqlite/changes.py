@@ -32,13 +32,16 @@ VALUES (({LAST_SEQUENCE}) + 1, ?, ?, ?, ?, ?) RETURNING sequence
 """
 
 _CHANGES = """
-SELECT sequence, kind, collection, document_id, version_id, segment_id FROM change WHERE sequence > ?
-ORDER BY sequence LIMIT ?
+SELECT sequence, kind, collection, document_id, version_id, segment_id, change_time FROM change
+WHERE sequence > ? ORDER BY sequence LIMIT ?
 """
+
+_IS_GROWING = "SELECT EXISTS (SELECT 1 FROM job WHERE state IN ('QUEUED', 'RUNNING'))"
 
 _CHUNKS_OF = """
 SELECT c.chunk_id, c.collection, d.document_id, c.version_id, c.text, c.headings,
-  coalesce(nullif(json_extract(v.properties, '$.title'), ''), v.file_name), c.vector
+  coalesce(nullif(json_extract(v.properties, '$.title'), ''), v.file_name), c.vector, c.page_first,
+  c.page_last
 FROM document d JOIN version v ON v.version_id = d.current_version_id JOIN chunk c ON c.version_id = v.version_id
 WHERE d.current_version_id = ? ORDER BY c.ordinal
 """
@@ -84,9 +87,20 @@ class SqliteChangeLog:
 
         return self._database.read_here(work)
 
-    def chunks_of(self, version_id: int) -> list[IndexedChunk]:
-        def work(connection: apsw.Connection) -> list[IndexedChunk]:
-            return [indexed_chunk_from_row(row) for row in connection.execute(_CHUNKS_OF, (version_id,))]
+    def is_growing(self) -> bool:
+        return self._database.read_here(lambda connection: bool(connection.execute(_IS_GROWING).get))
+
+    def chunks_of(self, version_ids: Sequence[int], most: int) -> dict[int, list[IndexedChunk]]:
+        def work(connection: apsw.Connection) -> dict[int, list[IndexedChunk]]:
+            found: dict[int, list[IndexedChunk]] = {}
+            count = 0
+            for version_id in version_ids:
+                rows = connection.execute(_CHUNKS_OF, (int(version_id),))
+                found[version_id] = [indexed_chunk_from_row(row) for row in rows]
+                count += len(found[version_id])
+                if count >= most:
+                    break
+            return found
 
         return self._database.read_here(work)
 

@@ -42,6 +42,10 @@ WHERE ahead.state = 'QUEUED' AND (ahead.priority > mine.priority
   OR (ahead.priority = mine.priority AND ahead.admission < mine.admission))
 """
 
+_CHANGED = f"""
+SELECT {JOB_COLUMNS} FROM json_each(?) known JOIN job ON job.job_id = known.key WHERE job.revision <> known.value
+"""
+
 # Every id is smaller than '~', and the comparison lets the index give the order.
 _LIST = f"""
 SELECT {JOB_COLUMNS} FROM job
@@ -106,11 +110,12 @@ class SqliteJobs:
         return await durably(self._database, "admit", work)
 
     async def get(self, job_id: str) -> Job:
-        def work(connection: apsw.Connection) -> Job:
-            job = job_from_row(_row(connection, job_id))
-            if job.state is not JobState.QUEUED:
-                return job
-            return replace(job, queue_position=connection.execute(_AHEAD, (job_id,)).get)
+        return await self._database.read(lambda connection: _placed(connection, job_from_row(_row(connection, job_id))))
+
+    async def changed(self, known: Mapping[str, int]) -> list[Job]:
+        def work(connection: apsw.Connection) -> list[Job]:
+            rows = connection.execute(_CHANGED, (to_json(dict(known)),)).fetchall()
+            return [_placed(connection, job_from_row(row)) for row in rows]
 
         return await self._database.read(work)
 
@@ -196,6 +201,13 @@ def insert_job(connection: apsw.Connection, order: Order, now: float) -> Job:
     row = connection.execute(_ADMIT, order_values(order, now)).fetchone()
     assert row is not None  # noqa: S101 - an INSERT returns its row
     return job_from_row(row)
+
+
+def _placed(connection: apsw.Connection, job: Job) -> Job:
+    """With its place in the queue, where it waits."""
+    if job.state is not JobState.QUEUED:
+        return job
+    return replace(job, queue_position=connection.execute(_AHEAD, (job.order.job_id,)).get)
 
 
 def _equal(connection: apsw.Connection, order: Order) -> Job | None:

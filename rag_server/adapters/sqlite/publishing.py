@@ -53,6 +53,14 @@ WHERE job_id = :job_id AND fence = :fence AND state = 'RUNNING'
 
 def publish(connection: apsw.Connection, publication: Publication) -> int:
     """The sequence of the change, or 0 where the job ended CANCELLED. Raises LeaseLost, ValueError."""
+    if (sequence := settled(connection, publication)) is not None:
+        return sequence
+    _check_chunks(connection, publication)
+    return flip(connection, publication)
+
+
+def settled(connection: apsw.Connection, publication: Publication) -> int | None:
+    """What `publish` returns, where nothing is to be published, or was by this very step. Raises LeaseLost."""
     job = look_up(connection, publication.claim)
     if job.left_now(FOUND | {JobState.CANCELLED}, publication.now):
         return job.sequence
@@ -61,8 +69,7 @@ def publish(connection: apsw.Connection, publication: Publication) -> int:
     if _is_unwanted(connection, job, publication.claim):
         _cancel(connection, publication)
         return 0
-    _check_chunks(connection, publication)
-    return _flip(connection, publication)
+    return None
 
 
 def _is_unwanted(connection: apsw.Connection, job: ClaimedJob, claim: Claim) -> bool:
@@ -83,7 +90,8 @@ def _check_chunks(connection: apsw.Connection, publication: Publication) -> None
         raise ValueError(f"version {version_id} has {counted} chunks and ordinals staged, not {wanted}")
 
 
-def _flip(connection: apsw.Connection, publication: Publication) -> int:
+def flip(connection: apsw.Connection, publication: Publication) -> int:
+    """Point the document to the version, which is whole, and end the job; the sequence of the change."""
     order, now = publication.claim.job.order, publication.now
     connection.execute("INSERT OR IGNORE INTO collection VALUES (?, ?)", (order.collection, now))
     standing = connection.execute(STANDING, (order.collection, order.document_key)).fetchone()

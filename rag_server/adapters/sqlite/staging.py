@@ -1,18 +1,19 @@
 """The way of a version into the store. Staged rows are invisible, and the cache of a job that begins again."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import apsw
 import numpy as np
 from numpy.typing import NDArray
 
 from rag_server.adapters.sqlite.claims import check_claim, look_up, retire_staged
-from rag_server.adapters.sqlite.publishing import publish
+from rag_server.adapters.sqlite.publishing import flip, publish, settled
 from rag_server.adapters.sqlite.steps import durably
 from rag_server.adapters.sqlite.unchanged import end_unchanged, standing_document
-from rag_server.adapters.tables.bindings import Publication
+from rag_server.adapters.tables.bindings import Publication, StandingDocument
 from rag_server.adapters.tables.rows import to_json, vector_from_blob, vector_to_blob
-from rag_server.domain.document import StagedChunk, Summary
+from rag_server.domain.document import StagedChunk, Summary, WholeVersion
 from rag_server.domain.failure import Failure
 from rag_server.domain.job import FOUND, Claim
 from rag_server.domain.pipeline import Pipeline
@@ -71,27 +72,33 @@ class SqliteStaging:
     async def unchanged(self, claim: Claim, now: float) -> bool:
         order = claim.job.order
 
-        def work(connection: apsw.Connection) -> bool:
-            if look_up(connection, claim).left_now(FOUND, now):
-                return True
+        def stands(connection: apsw.Connection) -> StandingDocument | None:
             job = check_claim(connection, claim)
             admission = connection.execute(_ADMISSION, (order.job_id,)).get
             standing = standing_document(connection, order, self._pipeline, admission)
-            if standing is None or job.cancel_requested:
+            return None if job.cancel_requested else standing
+
+        def may_stand(connection: apsw.Connection) -> bool:
+            return look_up(connection, claim).left_now(FOUND, now) or stands(connection) is not None
+
+        def work(connection: apsw.Connection) -> bool:
+            if look_up(connection, claim).left_now(FOUND, now):
+                return True
+            standing = stands(connection)
+            if standing is None:
                 return False
             end_unchanged(connection, standing, order.job_id, now)
             retire_staged(connection, [order.job_id])
             return True
 
-        return await durably(self._database, "unchanged", work)
+        # Most do not: a look spares them the wait for the disk.
+        return await self._database.read(may_stand) and await durably(self._database, "unchanged", work)
 
     async def begin(self, claim: Claim) -> int:
         def work(connection: apsw.Connection) -> int:
             check_claim(connection, claim)
             job_id = claim.job.order.job_id
-            staged = connection.execute(_STAGED, (job_id,)).get
-            made_with = (self._pipeline.version, self._pipeline.model_fingerprint)
-            return int(staged or connection.execute(_BEGIN, (*made_with, job_id)).get)
+            return int(connection.execute(_STAGED, (job_id,)).get or self._begun(connection, job_id))
 
         return await durably(self._database, "begin", work)
 
@@ -132,6 +139,22 @@ class SqliteStaging:
         publication = Publication(claim, version_id, summary, problem, now)
         return await durably(self._database, "publish", lambda connection: publish(connection, publication))
 
+    async def publish_whole(self, claim: Claim, version: WholeVersion, now: float) -> int:
+        order = claim.job.order
+
+        def work(connection: apsw.Connection) -> int:
+            publication = Publication(claim, 0, version.summary, version.problem, now)
+            if (sequence := settled(connection, publication)) is not None:
+                return sequence
+            if connection.execute(_STAGED, (order.job_id,)).get is not None:
+                retire_staged(connection, [order.job_id])
+            version_id = self._begun(connection, order.job_id)
+            connection.executemany(ADD_PAGE, [(version_id, place, *page) for place, page in enumerate(version.pages)])
+            connection.executemany(ADD_CHUNK, [chunk_row(version_id, order.collection, c) for c in version.chunks])
+            return flip(connection, replace(publication, version_id=version_id))
+
+        return await durably(self._database, "publish_whole", work)
+
     async def drop_retired(self, limit: int) -> int:
         def work(connection: apsw.Connection) -> int:
             connection.execute(_DROP_CHUNKS, (limit,))
@@ -142,6 +165,11 @@ class SqliteStaging:
             return dropped
 
         return await durably(self._database, "drop_retired", work)
+
+    def _begun(self, connection: apsw.Connection, job_id: str) -> int:
+        """The id of a new version."""
+        made_with = (self._pipeline.version, self._pipeline.model_fingerprint)
+        return int(connection.execute(_BEGIN, (*made_with, job_id)).get)
 
 
 def _check_staged(connection: apsw.Connection, claim: Claim, version_id: int) -> None:

@@ -27,6 +27,7 @@ STEPS = (
     "stage_text",
     "stage_chunks",
     "publish",
+    "publish_whole",
     "publish_several",
     "delete_several",
     "finish",

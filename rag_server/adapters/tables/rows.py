@@ -74,7 +74,7 @@ def collection_from_row(row: Row) -> Collection:
 
 
 def change_from_row(row: Row) -> Change:
-    """A row of sequence, kind, collection, document id, version id, segment id."""
+    """A row of sequence, kind, collection, document id, version id, segment id, time."""
     return Change(row[0], ChangeKind(row[1]), *row[2:])
 
 
@@ -84,9 +84,9 @@ def segment_from_row(row: Row) -> StoredSegment:
 
 
 def indexed_chunk_from_row(row: Row) -> IndexedChunk:
-    """A row of chunk id, collection, document id, version id, text, headings, title, vector."""
-    *of_what, text, headings, title, vector = row
-    return IndexedChunk(*[*of_what, text, _tuple(headings), title, vector_from_blob(vector)])
+    """A row of chunk id, collection, document id, version id, text, headings, title, vector, first and last page."""
+    *of_what, text, headings, title, vector, page_first, page_last = row
+    return IndexedChunk(*[*of_what, text, _tuple(headings), title, vector_from_blob(vector), page_first, page_last])
 
 
 def passage_from_row(row: Row) -> Passage:

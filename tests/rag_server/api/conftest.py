@@ -1,5 +1,6 @@
 """A real server over true small parts: memory store, real blob folder, views moved by the test."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from rag_server.use_cases.deleting import Deleting
 from rag_server.use_cases.fetching import Fetching
 from rag_server.use_cases.listing import Listing
 from rag_server.use_cases.mass_deleting import MassDeleting
+from rag_server.use_cases.noticing import Noticing
 from rag_server.use_cases.watching import Watching
 from serving.interceptors import Around, Checked
 from serving.layers import errors_to_status, identified, valid_request
@@ -68,7 +70,8 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     store, indexes, wakeups, blobs = memory_ports(), FollowingIndexes(), MemoryWakeups(), BlobFolder(tmp_path)
     server = bind("127.0.0.1:0", [Around(identified), Around(errors_to_status), Checked(valid_request)], [])
     admitting = Admitting(store.jobs, blobs, wakeups, MAX_UPLOAD_BYTES, 0)
-    watching, deleting = Watching(store.jobs, indexes, wakeups), Deleting(store.documents, indexes, wakeups)
+    noticing, deleting = Noticing(store.jobs, wakeups), Deleting(store.documents, indexes, wakeups)
+    watching = Watching(store.jobs, indexes, noticing)
     to = server.grpc
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(IngestApi(admitting, watching, blobs), to)
     job_service_pb2_grpc.add_JobServiceServicer_to_server(JobApi(store.jobs, watching, wakeups), to)
@@ -81,8 +84,10 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     collection_service_pb2_grpc.add_CollectionServiceServicer_to_server(collection_api, to)
     queue_service_pb2_grpc.add_QueueServiceServicer_to_server(QueueApi(store.queueing, wakeups), to)
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel, asyncio.TaskGroup() as beside:
+        running = beside.create_task(noticing.run())
         yield Served(store, indexes, blobs, channel)
+        running.cancel()
     await server.stop(drain_s=0, grace_s=0)
 
 

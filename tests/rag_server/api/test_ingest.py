@@ -1,6 +1,6 @@
 """Uploads are kept only when they are whole, and answered with their job."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import grpc
 import pytest
@@ -16,9 +16,9 @@ def nothing_kept(served: Served) -> bool:
     return not list(served.blobs.files()) and not served.blobs.incoming()
 
 
-async def refused(call: object) -> grpc.StatusCode:
+async def refused(call: Awaitable[object]) -> grpc.StatusCode:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call  # type: ignore[misc]
+        await call
     return raised.value.code()
 
 

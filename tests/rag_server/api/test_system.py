@@ -27,7 +27,7 @@ def store() -> StorePorts:
 
 @pytest.fixture
 async def system(store: StorePorts, tmp_path: Path) -> AsyncIterator["SystemServiceAsyncStub"]:
-    parts = store.jobs, store.change_log, FollowingIndexes(), BlobFolder(tmp_path / "blobs")
+    parts = store.jobs, store.queueing, store.change_log, FollowingIndexes(), BlobFolder(tmp_path / "blobs")
     examining = Examining(*parts, SlotLock(tmp_path), (), "bundled", 0)
     server = bind("127.0.0.1:0", [], [])
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(SystemApi(examining), server.grpc)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rag_server.domain.filter import AllOf, AnyOf, Comparison, Condition, Field, Filter, NoneOf, Scalar
+from rag_server.domain.ranking import Scored
 from rag_server.domain.search import FacetField, Query, SearchMode
 from rag_server.use_cases import retrieving
 from tests.fakes.change_log import Text
@@ -150,6 +151,48 @@ async def test_documents_of_an_answer_are_counted(library: Library) -> None:
     assert counted[FacetField.MEDIA_TYPE] == {"application/pdf": 30, "text/plain": 10}
     some = await library.searching.search(query("obra", limit=1, facets=fields, wanted=is_(Field.TAGS, "par")))
     assert "impar" not in dict(some.facets[0].counts)
+
+
+async def test_documents_are_counted_for_passages_that_the_filter_means(library: Library) -> None:
+    long = "x" * 600  # longer than the index keeps
+    for name in "abc":
+        two_pages = [replace(text, page=page) for page, text in enumerate(texts("obra", "obra"), ord(name) - ord("a"))]
+        library.log.publish(name, two_pages, tags=(name,), metadata={"nota": long + name})
+    await library.level()
+
+    async def counts(wanted: Filter) -> dict[str, int]:
+        answer = await library.searching.search(query("obra", limit=1, facets=(FacetField.TAG,), wanted=wanted))
+        return dict(answer.facets[0].counts)
+
+    assert await counts(is_(Field.METADATA, long + "b", "nota")) == {"b": 1}
+    assert await counts(is_(Field.METADATA, long, "nota")) == {}
+    assert await counts(is_(Field.PAGE, 2)) == {"b": 1, "c": 1}
+    assert await counts(AllOf((is_(Field.PAGE, 2), is_(Field.METADATA, long + "c", "nota")))) == {"c": 1}
+
+
+async def test_the_next_page_counts_the_same_without_looking_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    pool = retrieving.Question.pool
+
+    def noted(question: retrieving.Question, depth: int) -> Scored:
+        looked.append(depth)
+        return pool(question, depth)
+
+    monkeypatch.setattr(retrieving.Question, "pool", noted)
+    await _shelf(library, 40)
+    asked = query(" ".join(THEMES), limit=5, facets=(FacetField.TAG,))
+    first = await library.searching.search(asked)
+    later = await library.searching.search(replace(asked, first=5))
+    other = await library.searching.search(replace(asked, facets=(FacetField.TAG, FacetField.LANGUAGE), limit=90))
+    assert first.facets == later.facets == other.facets[:1]
+    assert dict(other.facets[1].counts) == {"pt": 26, "en": 14}
+    assert len(looked) == 1
+    library.log.publish("new", texts("obra"), tags=("par",))
+    await library.level()
+    assert (await library.searching.search(asked)).facets != first.facets
+    assert len(looked) == 2
 
 
 async def test_a_vector_takes_the_place_of_the_embedded_text(library: Library) -> None:

@@ -26,7 +26,7 @@ def store() -> StorePorts:
 
 @pytest.fixture
 def examining(store: StorePorts, tmp_path: Path) -> Examining:
-    parts = store.jobs, store.change_log, FollowingIndexes(), BlobFolder(tmp_path / "blobs")
+    parts = store.jobs, store.queueing, store.change_log, FollowingIndexes(), BlobFolder(tmp_path / "blobs")
     return Examining(*parts, SlotLock(tmp_path), (), "bundled", 0)
 
 
@@ -53,6 +53,17 @@ async def test_the_parts_come_in_the_order_of_the_data(examining: Examining, slo
 async def test_without_a_worker_there_is_no_extractor_either(examining: Examining) -> None:
     assert (await part(examining, "worker")).condition is Condition.DEGRADED
     assert (await part(examining, "extractor")).condition is Condition.DEGRADED
+
+
+async def test_a_paused_queue_is_told_with_the_moment(examining: Examining, store: StorePorts, slots: SlotLock) -> None:
+    slots.tell(WorkerState(SLOT, os.getpid(), "rlimits+seccomp+landlock7"))
+    await store.jobs.admit(order("a"), tick())
+    assert await part(examining, "worker") == Part("worker", Condition.OK, "0 running, 1 queued")
+    await store.queueing.pause(86_400.0)
+    paused = "the queue is paused since 1970-01-02 00:00:00+00:00; 0 running, 1 queued"
+    assert await part(examining, "worker") == Part("worker", Condition.DEGRADED, paused)
+    await store.queueing.resume()
+    assert (await part(examining, "worker")).condition is Condition.OK
 
 
 @pytest.mark.parametrize(

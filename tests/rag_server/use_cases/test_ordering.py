@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,8 +54,8 @@ def shelf(tmp_path: Path) -> Iterator[tuple[MemoryChangeLog, Searcher]]:
         yield log, over
 
 
-def query(**how: object) -> Query:
-    return replace(Query("obra de saneamento", "default", 10, min_sequence=1), **how)  # type: ignore[arg-type]
+def query(**how: Any) -> Query:
+    return replace(Query("obra de saneamento", "default", 10, min_sequence=1), **how)
 
 
 def numbers(answer_texts: Sequence[str]) -> list[int]:

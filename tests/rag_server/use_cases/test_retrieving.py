@@ -1,8 +1,11 @@
 """Which candidates there are, with which scores, and how many of them are settled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from rag_server.domain.filter import Comparison, Condition, Field
 from rag_server.domain.version_set import VersionSet
 from rag_server.domain.wording import wording_of
 from rag_server.index_ports import IndexState
@@ -23,8 +26,8 @@ def question(state: IndexState, text: str, within: VersionSet | None = None) -> 
 async def _filled(library: Library, documents: int, passages: int) -> IndexState:
     random = np.random.default_rng(5)
     for document in range(documents):
-        each = (" ".join(random.choice(WORDS, 4)) + f" {document} {n}" for n in range(passages))
-        library.log.publish(f"d{document}", texts(*each))
+        each = texts(*(" ".join(random.choice(WORDS, 4)) + f" {document} {n}" for n in range(passages)))
+        library.log.publish(f"d{document}", [replace(text, page=n) for n, text in enumerate(each, 1)])
     await library.level()
     return library.follower.current()
 
@@ -74,6 +77,39 @@ async def test_within_versions_only_their_chunks_are_candidates(library: Library
     versions = state.vectors.versions_of("default", found.ranked.chunk_ids)
     assert set(versions.tolist()) == {3, 4, 11}
     assert found.settled == 30
+
+
+@pytest.mark.usefixtures("shallow")
+@pytest.mark.parametrize("most_named", [0, 2_000])
+@pytest.mark.parametrize("text", QUERIES)
+async def test_within_pages_the_order_is_that_of_all_that_are_meant(
+    library: Library, text: str, most_named: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieving, "MOST_NAMED", most_named)
+    state = await _filled(library, 20, 12)
+    within = state.documents.meant("default", Condition(Field.PAGE, Comparison.EQUAL, 7.0))
+    assert within.named is not None
+    assert len(within.named) == 20
+    by_both = question(state, text, within)
+    for asked in (by_both, replace(by_both, by_words=False), replace(by_both, vector=None)):
+        bm25, cosine = asked.scores_of(within.named)
+        for wanted in (1, 7, 60):
+            found = asked.candidates(wanted)
+            scores = found.weights.lexical * bm25 + found.weights.dense * cosine
+            assert set(found.ranked.chunk_ids.tolist()) <= set(within.named.tolist())
+            assert found.settled >= min(wanted, np.count_nonzero(scores))
+            expected = np.sort(scores)[::-1][: found.settled]
+            np.testing.assert_allclose(found.ranked.scores[: found.settled], expected, atol=1e-5)
+        assert set(asked.pool(60).chunk_ids.tolist()) == set(within.named[scores != 0].tolist())
+
+
+@pytest.mark.usefixtures("shallow")
+async def test_pages_and_phrases_are_conditions_together(library: Library) -> None:
+    state = await _filled(library, 20, 12)
+    within = state.documents.meant("default", Condition(Field.PAGE, Comparison.EQUAL, 7.0))
+    found = question(state, 'multa "17 6"', within).candidates(5)
+    (chunk_id,) = found.ranked.chunk_ids.tolist()
+    assert library.log.passages([chunk_id])[chunk_id].text.endswith(" 17 6")
 
 
 async def test_within_no_version_there_is_nothing(library: Library) -> None:

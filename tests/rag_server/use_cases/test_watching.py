@@ -1,6 +1,7 @@
 """Clients hear the truth about a job: every change, and a success only when a search here finds the document."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +10,7 @@ from rag_server.domain.errors import JobNotFound
 from rag_server.domain.job import JobStage, JobState, Progress
 from rag_server.ports import JobFilter
 from rag_server.use_cases import watching
+from rag_server.use_cases.noticing import Noticing
 from rag_server.use_cases.watching import Watching
 from tests.contracts.ingesting import LEASE_S, claim, finish, order, stage, summary, tick
 from tests.fakes.following_indexes import FollowingIndexes
@@ -25,9 +27,13 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
+async def world() -> AsyncIterator[World]:
     store, indexes, wakeups = memory_ports(), FollowingIndexes(), MemoryWakeups()
-    return World(store, indexes, wakeups, Watching(store.jobs, indexes, wakeups))
+    noticing = Noticing(store.jobs, wakeups)
+    async with asyncio.TaskGroup() as beside:
+        running = beside.create_task(noticing.run())
+        yield World(store, indexes, wakeups, Watching(store.jobs, indexes, noticing))
+        running.cancel()
 
 
 async def test_a_success_is_told_only_once_the_views_have_it(world: World) -> None:
@@ -89,7 +95,7 @@ async def test_a_client_that_resumes_is_not_told_what_it_has_seen(world: World) 
 
 async def test_an_idle_job_is_told_again_as_a_sign_of_life(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "HEARTBEAT_S", 0.0)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
+    monkeypatch.setattr(watching, "LOOK_S", 0.01)
     asked = order()
     await world.store.jobs.admit(asked, tick())
     snapshots = world.watching.snapshots(asked.job_id, -1)

@@ -40,10 +40,12 @@ def test_a_segment_is_passed_over_and_the_sequence_moves_on() -> None:
 
 
 def test_nothing_waits_at_the_end() -> None:
-    assert next_batch(library(3), 3).change_count == 0
+    batch = next_batch(library(3), 3)
+    assert (batch.change_count, batch.is_all) == (0, True)
 
 
 def test_a_portion_ends_with_the_change_that_reaches_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BATCH_CHUNKS", 3)
     batch = next_batch(library(5), 0)
     assert (batch.last_sequence, batch.change_count, batch.chunk_count) == (2, 2, 4)
+    assert not batch.is_all

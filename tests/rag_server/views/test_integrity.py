@@ -146,6 +146,9 @@ class _Without:
     async def wait_for(self, sequence: int, timeout_s: float) -> bool:
         return await self.follower.wait_for(sequence, timeout_s)
 
+    async def wait_patiently(self, sequence: int, timeout_s: float) -> bool:
+        return await self.follower.wait_patiently(sequence, timeout_s)
+
     def current(self) -> IndexState:
         state = self.follower.current()
         if self.leg == "vectors":

@@ -1,6 +1,5 @@
 """A snapshot is loaded as it was written, or not at all."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -13,10 +12,13 @@ import pytest
 import structlog
 
 from rag_server.adapters.tantivy import files
+from rag_server.views import manifest
 from rag_server.views.keeping import Keeping
 from rag_server.views.manifest import MANIFEST, ModelOfVectors
 from rag_server.views.snapshot import CURRENT, Snapshots, ViewsInUse
-from tests.fakes.serving_views import MODEL, new_views
+from tests.fakes.change_log import MemoryChangeLog
+from tests.fakes.serving_views import MODEL, library, new_views, texts
+from tests.rag_server.views import keep_snapshots
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = Path(__file__).with_name("keep_snapshots.py")
@@ -43,13 +45,20 @@ def folder(written: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(written, tmp_path / "views"))
 
 
-def loaded(folder: Path, last_sequence: int = 5, model: ModelOfVectors = MODEL) -> tuple[int, list[int]]:
+def store() -> MemoryChangeLog:
+    """That of which the program kept snapshots."""
+    log = library(3)
+    keep_snapshots.go_on(log)
+    return log
+
+
+def loaded(folder: Path, log: MemoryChangeLog | None = None, model: ModelOfVectors = MODEL) -> tuple[int, list[int]]:
     """What a start loads: the sequence, and the chunks, which are the same in both views."""
     snapshots = Snapshots(folder, model)
     snapshots.open()
     views = new_views(folder)
     try:
-        sequence = Keeping(snapshots).restore(views, last_sequence)
+        sequence = Keeping(snapshots).restore(views, log or store())
         state = views.state(sequence)
         assert state.vectors.chunk_ids().tolist() == state.words.chunk_ids().tolist()
         return sequence, state.vectors.chunk_ids().tolist()
@@ -162,12 +171,41 @@ def test_without_current_the_newest_is_loaded(folder: Path) -> None:
 def test_vectors_of_another_model_are_not_loaded(folder: Path, model: ModelOfVectors) -> None:
     snapshots = Snapshots(folder, model)
     snapshots.open()
-    assert list(snapshots.whole(5)) == []
+    assert list(snapshots.whole(store())) == []
     snapshots.close()
 
 
+def test_those_of_an_older_format_are_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifest, "FORMAT", 2)
+    keep_snapshots.keep_two(tmp_path)
+    assert loaded(tmp_path) == NEWER
+    monkeypatch.undo()
+    assert loaded(tmp_path) == NOTHING
+
+
 def test_one_from_beyond_the_store_is_not_loaded(folder: Path) -> None:
-    assert loaded(folder, last_sequence=4) == OLDER
+    log = library(3)
+    log.delete("d1")
+    assert loaded(folder, log) == OLDER
+
+
+def test_one_of_a_store_that_was_set_back_and_went_on_is_not_loaded(folder: Path) -> None:
+    log = library(3)
+    log.delete("d1")
+    log.publish("d8", texts("outro processo"))
+    with structlog.testing.capture_logs() as lines:
+        assert loaded(folder, log) == OLDER
+    (refused,) = (line for line in lines if line["event"] == "snapshot_refused")
+    assert refused["why"] == "change 5 is another one in the store"
+
+
+def test_none_of_another_store_is_loaded(folder: Path) -> None:
+    log = MemoryChangeLog()
+    for n in range(9):
+        log.publish(f"x{n}", texts("um processo"))
+    with structlog.testing.capture_logs() as lines:
+        assert loaded(folder, log) == NOTHING
+    assert [line["event"] for line in lines] == ["snapshot_refused"] * 2
 
 
 def test_one_that_an_engine_cannot_read_is_passed_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,12 +233,7 @@ def test_only_one_process_may_hold_the_folder(folder: Path) -> None:
 
 
 def test_files_that_did_not_change_are_linked_from_the_snapshot_before(tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location("keep_snapshots", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
-    program.keep_two(tmp_path)
+    keep_snapshots.keep_two(tmp_path)
     older, newer = sorted(tmp_path.glob("snap-*"))
     shared = [path for path in (newer / "words").iterdir() if (older / "words" / path.name).exists()]
     linked = [path for path in shared if path.samefile(older / "words" / path.name)]

@@ -60,6 +60,7 @@ class Following(RuleBasedStateMachine):
         batch = next_batch(self.log, self.position)
         if batch.change_count:
             self.views.apply(batch)
+            self.keeping.note(batch)
             self.position = batch.last_sequence
 
     @rule()
@@ -68,6 +69,7 @@ class Following(RuleBasedStateMachine):
         for after in range(max(0, self.position - 2), self.position):
             batch = next_batch(self.log, after)
             self.views.apply(batch)
+            self.keeping.note(batch)
             self.position = batch.last_sequence
 
     @rule()
@@ -110,7 +112,7 @@ class Following(RuleBasedStateMachine):
         if clear:
             self.views.clear()
         else:
-            self.position = self.keeping.restore(self.views, self.log.last_sequence())
+            self.position = self.keeping.restore(self.views, self.log)
 
     def _close(self) -> None:
         self.keeping.close()

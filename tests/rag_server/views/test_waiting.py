@@ -7,7 +7,11 @@ from rag_server.views.waiting import Waiters
 class _Counter:
     def __init__(self) -> None:
         self.applied = 0
-        self.waiters = Waiters(lambda: self.applied)
+        self.hurries = 0
+        self.waiters = Waiters(lambda: self.applied, self._hurry)
+
+    def _hurry(self) -> None:
+        self.hurries += 1
 
     def reach(self, sequence: int) -> None:
         self.applied = sequence
@@ -56,3 +60,17 @@ async def test_one_who_gives_up_is_forgotten() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert not counter.waiters._waiters
+
+
+async def test_only_who_is_not_patient_hurries() -> None:
+    counter = _Counter()
+    patient = asyncio.create_task(counter.waiters.wait_for(1, 10, patiently=True))
+    await asyncio.sleep(0)
+    assert (counter.hurries, counter.waiters.are_patient) == (0, True)
+    other = asyncio.create_task(counter.waiters.wait_for(1, 10))
+    await asyncio.sleep(0)
+    assert (counter.hurries, counter.waiters.are_patient) == (1, False)
+    counter.reach(1)
+    assert await patient
+    assert await other
+    assert counter.waiters.are_patient

@@ -3,8 +3,11 @@ import pytest
 from rag_server.adapters.postgres.integrity import PostgresIntegrity
 from rag_server.domain.failure import Failure, FailureReason
 from rag_server.domain.invariant import Invariant
+from rag_server.domain.job import JobKind
+from rag_server.segment_ports import BuiltSegment
+from storage.blobs import Blob
 from storage.postgres import Connection, PostgresDatabase
-from tests.contracts.ingesting import claim, ingest, ingested, order, stage, tick
+from tests.contracts.ingesting import batch_order, claim, ingest, ingested, order, stage, tick
 from tests.fakes.store_ports import StorePorts
 
 CORRUPT = Failure(FailureReason.CORRUPT)
@@ -35,9 +38,26 @@ async def test_everything_is_counted_and_holds(store: StorePorts, database: Post
     assert counts == {"I1": 6, "I2": 6, "I3": 5, "I6": 2, "I10": 1}
 
 
+async def test_segments_in_use_and_out_of_it_hold(store: StorePorts, database: PostgresDatabase) -> None:
+    await ingest(store, "a", "one two")
+    for name, replaced in (("a", ()), ("b", (1,))):
+        asked = batch_order(JobKind.MAINTENANCE)
+        assert await store.segments.ask(asked, tick())
+        built = BuiltSegment(Blob(name * 64, 1), 2)
+        assert await store.segments.publish(await claim(store), built, replaced, tick())
+    found = await _check(database)
+    assert all(invariant.ok for invariant in found.values()), found
+    assert (found["I1"].checked, found["I3"].checked) == (3, 3)
+
+
 async def test_an_empty_store_has_nothing_to_check(database: PostgresDatabase) -> None:
     assert {(invariant.checked, invariant.ok) for invariant in (await _check(database)).values()} == {(0, True)}
 
+
+_SEGMENT = """
+INSERT INTO segment (collection, sha256, size_bytes, row_count, state, sequence, create_time)
+VALUES ('default', repeat('a', 64), 1, 1, 'CURRENT', 1, 0)
+"""
 
 DAMAGES = [
     ("I1", "DROP INDEX uq_job_request_id; UPDATE job SET request_id = 'twice'"),
@@ -55,6 +75,8 @@ DAMAGES = [
     ("I3", "UPDATE change SET sequence = 9 WHERE sequence = 5"),
     ("I3", "DELETE FROM change WHERE kind = 'DELETED'"),
     ("I3", "DELETE FROM document WHERE document_key = 'a'"),
+    ("I3", _SEGMENT),
+    ("I3", "UPDATE change SET kind = 'SEGMENT', segment_id = 7 WHERE kind = 'DELETED'"),
     ("I6", "UPDATE job SET lease_end = -61 WHERE state = 'RUNNING'"),
     ("I6", "DELETE FROM job WHERE state = 'RUNNING'"),
     ("I10", """UPDATE job SET failure = '{"reason":"NO_IDEA","message":"","detail":{}}' WHERE state = 'FAILED'"""),

@@ -3,6 +3,8 @@
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,31 +15,72 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from rag_server.adapters.postings.documents import PostingsIndex
 from rag_server.adapters.postings.view import PostingsView
-from rag_server.domain.document import DocumentChunks
-from rag_server.domain.filter import Attributes, Condition, Field, Filter, matches
+from rag_server.domain.document import DocumentChunks, IndexedChunk
+from rag_server.domain.filter import Attributes, Filter, matches
 from rag_server.domain.search import FacetField
+from rag_server.domain.version_set import VersionSet
 from tests.fakes.filter_strategies import FILTERS, PAGES, attributes
 
+NO_VECTOR = np.empty(0, np.float32)
 COLLECTIONS = ("leis", "atas")
 DOCUMENTS = st.integers(0, 8)
 STRETCHES = [range(first, last + 1) for first in range(1, PAGES + 1) for last in range(first, PAGES + 1)]
-Documents = dict[str, Attributes]
+MOST_PASSAGES = 4  # of a document; their ids follow from that of the version
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A document as it stands, and the pages of its passages."""
+
+    attributes: Attributes
+    pages: tuple[range, ...]
+
+    @property
+    def chunk_ids(self) -> list[int]:
+        return [MOST_PASSAGES * self.attributes.version_id + place for place in range(len(self.pages))]
+
+    def change(self) -> DocumentChunks:
+        a = self.attributes
+        known = (a.collection, a.document_id, a.version_id, "", (), "", NO_VECTOR)
+        chunks = [
+            IndexedChunk(chunk_id, *known, stretch[0], stretch[-1])
+            for chunk_id, stretch in zip(self.chunk_ids, self.pages, strict=True)
+        ]
+        return DocumentChunks(a.collection, a.document_id, chunks, a)
+
+    def meant(self, wanted: Filter) -> set[int]:
+        """The chunks that are."""
+        found = zip(self.chunk_ids, self.pages, strict=True)
+        return {chunk_id for chunk_id, stretch in found if matches(wanted, self.attributes, stretch)}
+
+
+Documents = dict[str, Standing]
 
 
 def agrees(index: PostingsIndex, wanted: Filter, documents: Documents) -> None:
     for collection in (*COLLECTIONS, "none"):
-        here = [each for each in documents.values() if each.collection == collection]
+        here = [each for each in documents.values() if each.attributes.collection == collection]
         found = index.meant(collection, wanted)
         ids = found.version_ids.tolist()
         assert ids == sorted(set(ids))
-        assert set(ids) <= {each.version_id for each in here}
-        meant = {each.version_id for each in here if any(matches(wanted, each, pages) for pages in STRETCHES)}
-        assert meant <= set(ids)
+        assert set(ids) <= {each.attributes.version_id for each in here}
+        meant = set[int]().union(*(each.meant(wanted) for each in here))
+        told = chosen(found, here)
+        assert meant <= told
         if found.exact:
-            assert meant == set(ids)
-            assert not looks_at_pages(wanted) or all(
-                matches(wanted, each, pages) for each in here if each.version_id in meant for pages in STRETCHES
-            )
+            assert meant == told
+            assert set(ids) == {each.attributes.version_id for each in here if each.meant(wanted)}
+        if found.named is not None:
+            assert set(found.named.tolist()) == told
+
+
+def chosen(found: VersionSet, here: Sequence[Standing]) -> set[int]:
+    """The chunks that the set means."""
+    chunks = [(chunk_id, each.attributes.version_id) for each in here for chunk_id in each.chunk_ids]
+    chunk_ids, version_ids = np.array(chunks, np.int64).reshape(-1, 2).T
+    held = found.holds(version_ids)
+    means = found.means(chunk_ids[held], version_ids[held])
+    return set(chunk_ids[held][means].tolist())
 
 
 def counted(documents: Documents, field: FacetField) -> list[tuple[str, int]]:
@@ -46,26 +89,28 @@ def counted(documents: Documents, field: FacetField) -> list[tuple[str, int]]:
         FacetField.LANGUAGE: lambda each: {each.language},
         FacetField.TAG: lambda each: {tag for tag in each.tags if len(tag) < 512},
     }
-    found = Counter(value for each in documents.values() for value in of_field[field](each) if value)
+    found = Counter(value for each in documents.values() for value in of_field[field](each.attributes) if value)
     return sorted(found.items(), key=lambda each: (-each[1], each[0]))
 
 
 @st.composite
 def libraries(draw: st.DrawFn) -> Documents:
     count = draw(st.integers(0, 9))
-    made = [draw(attributes(n + 1, f"d{n}", COLLECTIONS[n % 2])) for n in range(count)]
-    return {each.document_id: each for each in made}
+    made = [draw(standing(n + 1, f"d{n}", COLLECTIONS[n % 2])) for n in range(count)]
+    return {each.attributes.document_id: each for each in made}
 
 
-def change(document: Attributes) -> DocumentChunks:
-    return DocumentChunks(document.collection, document.document_id, [], document)
+def standing(version_id: int, document_id: str, collection: str) -> st.SearchStrategy[Standing]:
+    """A document, most often of several pages."""
+    stretches = st.lists(st.sampled_from(STRETCHES), min_size=1, max_size=MOST_PASSAGES).map(tuple)
+    return st.builds(Standing, attributes(version_id, document_id, collection), stretches | st.just((range(1, 2),)))
 
 
 @given(libraries(), st.lists(FILTERS, min_size=1, max_size=5))
 @settings(max_examples=300, deadline=None)
 def test_what_is_meant_is_found(documents: Documents, wanted: list[Filter]) -> None:
     view = PostingsView()
-    view.apply([change(document) for document in documents.values()])
+    view.apply([document.change() for document in documents.values()])
     for each in wanted:
         agrees(view.state(), each, documents)
 
@@ -88,9 +133,9 @@ class Filtering(RuleBasedStateMachine):
         self.version_id += 2 * len(numbers)
         for place, number in enumerate(numbers):
             version_id = self.version_id - place
-            document = data.draw(attributes(version_id, f"d{number}", COLLECTIONS[number % 2]))
-            self.standing[document.document_id] = document
-            batch.append(change(document))
+            document = data.draw(standing(version_id, f"d{number}", COLLECTIONS[number % 2]))
+            self.standing[document.attributes.document_id] = document
+            batch.append(document.change())
         self._apply(batch)
 
     @rule(number=DOCUMENTS)
@@ -100,8 +145,8 @@ class Filtering(RuleBasedStateMachine):
 
     @rule(collection=st.sampled_from(COLLECTIONS))
     def delete_collection(self, collection: str) -> None:
-        gone = [each for each in self.standing.values() if each.collection == collection]
-        self._apply([DocumentChunks(collection, each.document_id, [], None) for each in gone])
+        gone = [each for each in self.standing.values() if each.attributes.collection == collection]
+        self._apply([DocumentChunks(collection, each.attributes.document_id, [], None) for each in gone])
         self.standing = {name: each for name, each in self.standing.items() if each not in gone}
 
     @rule(back=st.integers(1, 4))
@@ -135,10 +180,10 @@ class Filtering(RuleBasedStateMachine):
     @invariant()
     def the_same_versions_and_counts(self) -> None:
         index = self.view.state()
-        assert index.version_ids().tolist() == sorted(each.version_id for each in self.standing.values())
+        assert index.version_ids().tolist() == sorted(each.attributes.version_id for each in self.standing.values())
         for collection in COLLECTIONS:
-            here = {name: each for name, each in self.standing.items() if each.collection == collection}
-            ids = np.array([each.version_id for each in here.values()], np.int64)
+            here = {name: each for name, each in self.standing.items() if each.attributes.collection == collection}
+            ids = np.array([each.attributes.version_id for each in here.values()], np.int64)
             for field in FacetField:
                 assert index.counts(collection, field, ids) == counted(here, field)
 
@@ -157,10 +202,3 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_small")
 class TestFiltering(Filtering.TestCase):  # type: ignore[misc,valid-type] # the library makes this class at run time
     settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-
-
-def looks_at_pages(wanted: Filter) -> bool:
-    """Whether passages of one document may differ in whether they are meant."""
-    if isinstance(wanted, Condition):
-        return wanted.field is Field.PAGE
-    return any(looks_at_pages(part) for part in wanted.parts)

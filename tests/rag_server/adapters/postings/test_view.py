@@ -9,8 +9,19 @@ import numpy as np
 import pytest
 
 from rag_server.adapters.postings.view import PostingsView
-from rag_server.domain.document import DocumentChunks
-from rag_server.domain.filter import EVERYTHING, AnyOf, Attributes, Comparison, Condition, Field, Json, NoneOf, Scalar
+from rag_server.domain.document import DocumentChunks, IndexedChunk
+from rag_server.domain.filter import (
+    EVERYTHING,
+    AllOf,
+    AnyOf,
+    Attributes,
+    Comparison,
+    Condition,
+    Field,
+    Json,
+    NoneOf,
+    Scalar,
+)
 from rag_server.domain.search import FacetField
 
 
@@ -79,6 +90,52 @@ def test_more_paths_than_a_collection_keeps_make_no_filter_wrong(monkeypatch: py
     ids, exact = found(view, metadata_is("x", "own8"))
     assert 8 in ids
     assert not exact
+
+
+def with_pages(published: DocumentChunks, *pages: tuple[int, int]) -> DocumentChunks:
+    """With a passage on each of these stretches of pages; the first has ten times the number of the version as id."""
+    assert published.attributes is not None
+    number = published.attributes.version_id
+    known = ("default", published.document_id, number, "", (), "", np.empty(0, np.float32))
+    chunks = [IndexedChunk(10 * number + place, *known, *stretch) for place, stretch in enumerate(pages)]
+    return replace(published, chunks=chunks)
+
+
+def page(value: Scalar, comparison: Comparison = Comparison.EQUAL) -> Condition:
+    return Condition(Field.PAGE, comparison, value)
+
+
+def test_a_page_is_looked_for_among_passages_and_names_them() -> None:
+    view = view_of(with_pages(document(1), (1, 1), (1, 2), (3, 3)), with_pages(document(2), (1, 1), (9, 9)))
+    meant = view.state().meant("default", page(2))
+    assert (meant.version_ids.tolist(), meant.exact) == ([1], True)
+    assert meant.named is not None
+    assert meant.named.tolist() == [11]
+    later = view.state().meant("default", page(3, Comparison.GREATER_OR_EQUAL))
+    assert later.named is not None
+    assert (later.version_ids.tolist(), later.named.tolist()) == ([1, 2], [12, 21])
+    assert found(view, page(4)) == ([], True)
+    assert found(view, page("2")) == ([], True)
+
+
+def test_a_document_with_one_page_is_meant_whole_or_not_at_all() -> None:
+    view = view_of(with_pages(document(1), (1, 1), (1, 1)), with_pages(document(2), (1, 1), (2, 2)))
+    meant = view.state().meant("default", page(1))
+    assert (meant.version_ids.tolist(), meant.exact, meant.named) == ([1, 2], True, None)
+    chunks, versions = np.array([10, 11, 20, 21], np.int64), np.array([1, 1, 2, 2], np.int64)
+    assert meant.means(chunks, versions).tolist() == [True, True, True, False]
+    assert found(view, page(2)) == ([2], True)
+
+
+def test_pages_beside_what_cannot_be_told_leave_it_open() -> None:
+    long = metadata_is("x" * 513, "a")
+    view = view_of(with_pages(document(1, {"a": "x" * 513}), (1, 1), (2, 2)), with_pages(document(2), (2, 2), (3, 3)))
+    both = view.state().meant("default", AllOf((page(2), long)))
+    assert both.named is not None
+    assert (both.version_ids.tolist(), both.named.tolist(), both.exact) == ([1], [11], False)
+    either = view.state().meant("default", AnyOf((page(3), long)))
+    assert either.named is not None
+    assert (either.version_ids.tolist(), either.named.tolist(), either.exact) == ([1, 2], [10, 11, 21], False)
 
 
 def test_the_order_of_keys_is_not_known() -> None:

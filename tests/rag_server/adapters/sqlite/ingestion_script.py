@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
+from rag_server.domain.document import WholeVersion
 from rag_server.domain.errors import CollectionNotFound, DocumentNotFound, JobEnded, JobNotFound, JobNotRetryable
 from rag_server.domain.failure import Failure, FailureReason
 from rag_server.domain.job import Claim, JobKind, JobStage, JobState, Order, Progress
@@ -17,6 +18,7 @@ from tests.contracts.ingesting import LEASE_S, batch_order, order, prepared, sta
 from tests.fakes.store_ports import StorePorts, open_database, sqlite_ports
 
 SLOT = "slot-0"
+WHOLE = "plain-2"  # is published at once
 PLAIN = {f"plain-{n}": f"words of number {n}" for n in range(4)}
 CONTENTS = {
     **PLAIN,
@@ -109,6 +111,10 @@ async def _ingest(store: StorePorts, claim: Claim, asked: Order) -> None:
         return
     content = "thrown away" if asked.collection == "scrap" else CONTENTS[asked.document_key]
     chunks = staged_chunks(content)
+    if asked.document_key == WHOLE:
+        whole = WholeVersion([(1, 0, content)], chunks, summary(content), None)
+        await store.staging.publish_whole(claim, whole, time.time())
+        return
     version_id = await store.staging.begin(claim)
     await store.staging.stage_text(claim, version_id, [(1, 0, content)])
     for chunk in chunks:

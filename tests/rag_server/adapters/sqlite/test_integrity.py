@@ -6,8 +6,11 @@ import pytest
 from rag_server.adapters.sqlite.integrity import SqliteIntegrity
 from rag_server.domain.failure import Failure, FailureReason
 from rag_server.domain.invariant import Invariant
+from rag_server.domain.job import JobKind
+from rag_server.segment_ports import BuiltSegment
+from storage.blobs import Blob
 from storage.sqlite import Database
-from tests.contracts.ingesting import claim, ingest, ingested, order, stage, tick
+from tests.contracts.ingesting import batch_order, claim, ingest, ingested, order, stage, tick
 from tests.fakes.store_ports import StorePorts
 
 CORRUPT = Failure(FailureReason.CORRUPT)
@@ -36,6 +39,18 @@ async def test_everything_is_counted_and_holds(store: StorePorts, database: Data
     assert all(invariant.ok for invariant in found.values()), found
     counts = {name: invariant.checked for name, invariant in found.items()}
     assert counts == {"I1": 6, "I2": 6, "I3": 5, "I6": 2, "I10": 1}
+
+
+async def test_segments_in_use_and_out_of_it_hold(store: StorePorts, database: Database) -> None:
+    await ingest(store, "a", "one two")
+    for name, replaced in (("a", ()), ("b", (1,))):
+        asked = batch_order(JobKind.MAINTENANCE)
+        assert await store.segments.ask(asked, tick())
+        built = BuiltSegment(Blob(name * 64, 1), 2)
+        assert await store.segments.publish(await claim(store), built, replaced, tick())
+    found = await _check(database)
+    assert all(invariant.ok for invariant in found.values()), found
+    assert (found["I1"].checked, found["I3"].checked) == (3, 3)
 
 
 async def test_an_empty_store_has_nothing_to_check(database: Database) -> None:

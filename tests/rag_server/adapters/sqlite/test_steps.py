@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from rag_server.domain.document import WholeVersion
 from rag_server.domain.failure import Failure, FailureReason
 from rag_server.domain.job import JobStage, JobState, Progress
 from storage.sqlite import Database
@@ -45,6 +46,13 @@ async def test_an_ingestion_whose_every_step_runs_twice(store: StorePorts, datab
     assert (job.state, job.sequence) == (JobState.SUCCEEDED, published)
     sequence = await _twice(database, lambda: store.documents.delete(job.document_id, "", 5.0))
     assert sequence == 2
+
+
+async def test_publishing_at_once_runs_twice(store: StorePorts, database: Database) -> None:
+    await store.jobs.admit(order(content="one two"), tick())
+    claimed, now = await claim(store), tick()
+    whole = WholeVersion([(1, 0, "one two")], staged_chunks("one two"), summary("one two"), None)
+    assert await _twice(database, lambda: store.staging.publish_whole(claimed, whole, now)) == 1
 
 
 async def test_the_ways_out_of_a_claim_run_twice(store: StorePorts, database: Database) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ NO_VECTOR = np.zeros(1, np.float32)
 Indexed = Callable[..., TantivyWords]
 
 
-def chunk(chunk_id: int, text: str, **others: object) -> DocumentChunks:
+def chunk(chunk_id: int, text: str, **others: Any) -> DocumentChunks:
     where = {"collection": "c", "document_id": f"d{chunk_id}", "version_id": chunk_id}
-    fields = {**where, "headings": (), "title": "", **others}
-    each = IndexedChunk(chunk_id=chunk_id, text=text, vector=NO_VECTOR, **fields)  # type: ignore[arg-type]
+    fields: dict[str, Any] = {**where, "headings": (), "title": "", **others}
+    each = IndexedChunk(chunk_id=chunk_id, text=text, vector=NO_VECTOR, **fields)
     return DocumentChunks(each.collection, each.document_id, [each], None)
 
 
