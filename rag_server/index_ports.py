@@ -179,6 +179,16 @@ class SegmentUnusable(Exception):
     """The file of a segment is missing or not what it should be."""
 
 
+class WordView(View[LexicalIndex], Protocol):
+    """The view of the words, whose parts are fewer for some work in quiet times."""
+
+    def tidy(self) -> bool:
+        """Called now and then while nothing changes; returns whether `state` is a faster one by now.
+
+        It finds the same. What it raises leaves the view as `apply` does.
+        """
+
+
 class VectorView(View[VectorIndex], Protocol):
     """The view of the vectors, which may take over compressed segments."""
 

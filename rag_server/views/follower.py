@@ -20,6 +20,7 @@ NICENESS = 5  # searches go first
 # times as long as the last portion took is applied together.
 GATHERED_TIMES = 5.0
 LONGEST_GATHERED_S = 0.15
+TIDY_AFTER_S = 1.0  # without a change
 PAUSES_S = (0.1, 0.5, 2.0, 10.0, 60.0)  # after the first, second … failure in a row
 STOP_S = 30.0
 
@@ -41,6 +42,7 @@ class Follower:
         self._level_s = time.monotonic()  # when nothing was waiting
         self._failures = 0
         self._took_s = 0.0  # to apply the last portion
+        self._applied_s = 0.0  # when that ended
         self._poked = threading.Event()
         self._waiters = Waiters(lambda: self.applied_sequence, self._poked.set)
         self._stopping = threading.Event()
@@ -127,6 +129,7 @@ class Follower:
             self._took_s = time.monotonic() - begun_s
         else:
             self._compare()
+            self._tidy_if_quiet()
         self._keeping.keep_if_due(self._views, self._position)
         if batch.is_all:
             self._level_s = begun_s
@@ -153,6 +156,7 @@ class Follower:
             self._sound = True
             raise
         self._position = batch.last_sequence
+        self._applied_s = time.monotonic()
         self._sound = True
         self._keeping.note(batch)
         if self._position >= self._shown_from:
@@ -161,6 +165,14 @@ class Follower:
     def _show(self) -> None:
         self._state = self._views.state(self._position)
         self._waiters.wake()
+
+    def _tidy_if_quiet(self) -> None:
+        if time.monotonic() - self._applied_s < TIDY_AFTER_S:
+            return
+        self._sound = False
+        if self._views.tidy():
+            self._show()
+        self._sound = True
 
     def _compare(self) -> None:
         """Once after a start: a snapshot may be whole and yet of another history of the store."""

@@ -16,6 +16,7 @@ from rag_server.index_ports import (
     VectorIndex,
     VectorView,
     View,
+    WordView,
 )
 from rag_server.ports import ChangeLog
 from rag_server.views.batch import Batch
@@ -35,7 +36,7 @@ class Views:
     """Vectors, words, and what filters ask of documents, fed by one thread."""
 
     vectors: VectorView
-    words: View[LexicalIndex]
+    words: WordView
     documents: View[DocumentIndex]
     path_of: Callable[[str], Path]  # where a blob of this hash is, or would be
 
@@ -65,6 +66,10 @@ class Views:
             _log.exception("segment_not_adopted", segment=segment.segment_id)
         else:
             _log.info("segment_adopted", segment=segment.segment_id, rows=segment.row_count)
+
+    def tidy(self) -> bool:
+        """Called now and then while nothing changes; returns whether `state` is a faster one by now."""
+        return self.words.tidy()
 
     def state(self, sequence: int) -> IndexState:
         """What readers see from now on."""

@@ -38,6 +38,11 @@ def link_all(folder: Path, work: Path) -> None:
     _write_lists(work, meta, names)
 
 
+def segment_sizes(work: Path) -> list[int]:
+    """How many entries each segment of the last commit has, deleted ones among them."""
+    return [segment["max_doc"] for segment in json.loads((work / META).read_bytes())["segments"]]
+
+
 def _segment_files(meta: bytes, work: Path) -> list[str]:
     segments = json.loads(meta)["segments"]
     deletes = {_stem(segment): segment["deletes"] for segment in segments}

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rag_server.adapters.tantivy.view import TantivyView
+from rag_server.adapters.tantivy.words import TantivyWords
 from rag_server.domain.document import DocumentChunks
+from rag_server.index_ports import LexicalIndex
 from rag_server.views import follower as follower_module
 from tests.fakes.serving_views import following, library, texts
 
@@ -74,3 +77,24 @@ async def test_more_that_does_not_come_is_not_waited_for_long(tmp_path: Path, mo
         log.publish("n", texts("nota"))
         follower.poke()
         assert await follower.wait_patiently(2, LONG_S)
+
+
+def _segment_count(words: LexicalIndex) -> int:
+    assert isinstance(words, TantivyWords)
+    return words.searcher.num_segments
+
+
+async def test_when_it_is_quiet_readers_get_fewer_segments_that_find_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "TIDY_AFTER_S", 0.0)
+    log = library(2)
+    with following(log, tmp_path) as follower:
+        for n in range(5):
+            log.publish(f"a{n}", texts("nota um", "nota dois"))
+            assert await follower.wait_for(log.last_sequence(), LONG_S)
+        async with asyncio.timeout(LONG_S):
+            while _segment_count(follower.current().words) > 1:
+                await asyncio.sleep(0.01)
+        assert np.array_equal(follower.current().words.chunk_ids(), log.current_chunk_ids())
+        assert follower.applied_sequence == log.last_sequence()

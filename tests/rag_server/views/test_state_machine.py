@@ -73,6 +73,10 @@ class Following(RuleBasedStateMachine):
             self.position = batch.last_sequence
 
     @rule()
+    def quiet(self) -> None:
+        self.views.tidy()
+
+    @rule()
     def restart(self) -> None:
         self.keeping.keep_last(self.views, self.position)
         self._close()

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.waiting import until
 from rag_server.adapters.tantivy import files
 from rag_server.adapters.tantivy.view import TantivyView
 from rag_server.domain.document import DocumentChunks, IndexedChunk
 from rag_server.domain.wording import Wording
 
+LONG_S = 20.0
 NO_VECTOR = np.zeros(1, np.float32)
 
 
@@ -133,3 +135,31 @@ def test_it_leaves_nothing_behind(tmp_path: Path) -> None:
     view.apply([document("a", 1, "texto")])
     view.close()
     assert not (tmp_path / "work").exists()
+
+
+def test_small_segments_are_merged_when_it_is_quiet_and_the_same_is_found(view: TantivyView) -> None:
+    for first in range(1, 40, 10):
+        view.apply([document(f"d{n}", n, f"texto {n}") for n in range(first, first + 10)])
+    view.apply([document("d40", 40), document("d39", 139, "outro texto")])
+    parts, ids = view.state().searcher.num_segments, view.state().chunk_ids().tolist()
+    assert parts > 1
+    until(view.tidy, LONG_S, "nothing was merged")
+    assert view.state().searcher.num_segments < parts
+    assert view.state().chunk_ids().tolist() == ids == [*range(1, 39), 139]
+    assert found(view, "texto") == ids
+
+
+def test_what_has_gone_does_not_come_back_with_tidying(view: TantivyView) -> None:
+    for name in "abcdef":
+        view.apply([document(name, ord(name), "texto"), document(f"{name}2", 2 * ord(name), "texto")])
+    view.apply([document("a", ord("a")), document("f", 300, "novo")])
+    assert view.state().searcher.num_segments > 1
+    until(view.tidy, LONG_S, "nothing was merged")
+    assert view.state().chunk_ids().tolist() == [*map(ord, "bcde"), *(2 * ord(name) for name in "abcdef"), 300]
+
+
+def test_one_segment_is_left_as_it_is(view: TantivyView) -> None:
+    assert not view.tidy()
+    view.apply([document("a", 1, "texto"), document("b", 2, "texto")])
+    assert not view.tidy()
+    assert view.state().searcher.num_segments == 1
