@@ -45,11 +45,18 @@ class _Run:
     task: "asyncio.Task[tuple[BuiltSegment | None, frozenset[int]]]"
     build: SegmentBuild | None = None
     progress: tuple[int, int] = (0, 0)
-    expiry: asyncio.TimerHandle | None = None
+    expiry: asyncio.TimerHandle | None = None  # while it is paused
+
+    def begun(self, build: SegmentBuild) -> None:
+        """It has a process now; one that was paused before is paused with it."""
+        self.build = build
+        if self.expiry is not None:
+            build.pause()
 
     def resume(self) -> None:
         if self.expiry is not None:
             self.expiry.cancel()
+            self.expiry = None
         if self.build is not None:
             self.build.resume()
 
@@ -158,12 +165,13 @@ class Segmentation:
 
         path = self.blobs.draft()
         try:
-            run.build = await self.builder.begin(path, len(plan.chunk_ids), on_progress)
+            build = await self.builder.begin(path, len(plan.chunk_ids), on_progress)
+            run.begun(build)
             try:
-                await self._hand_in(plan, run.build)
-                row_count = await run.build.finish()
+                await self._hand_in(plan, build)
+                row_count = await build.finish()
             finally:
-                await run.build.end()
+                await build.end()
             return BuiltSegment(await asyncio.to_thread(self.blobs.take, path), row_count) if row_count else None
         finally:
             path.unlink(missing_ok=True)

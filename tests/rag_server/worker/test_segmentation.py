@@ -241,3 +241,31 @@ async def test_a_build_that_dies_fails_the_job_and_leaves_nothing(bench: Bench) 
     with pytest.raises(BuildFailed):
         await work.carry_out(await bench.ask(), ProgressMeter(0.0))
     assert (children(), bench.blobs.incoming(), await bench.held()) == ([], [], [])
+
+
+async def test_a_build_that_is_paused_before_it_has_a_process_is_paused_with_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmentation, "SLICE_S", 0.0)
+    monkeypatch.setattr(segmentation, "LOOK_S", 0.01)
+    slow = _Slow()
+    may_begin = asyncio.Event()
+    begin = slow.begin
+
+    async def late(path: Path, expected_rows: int, on_progress: Callable[[int, int], None]) -> SegmentBuild:
+        await may_begin.wait()
+        return await begin(path, expected_rows, on_progress)
+
+    monkeypatch.setattr(slow, "begin", late)
+    work = Segmentation(bench.store.segments, bench.store.slot, bench.blobs, slow, LIMITS)
+    await ingest(bench.store, "a", words(5))
+    held = await bench.ask()
+    await bench.store.jobs.admit(order("b", "one"), tick())
+    with pytest.raises(GiveWay):
+        await work.carry_out(held, ProgressMeter(0.0))
+    may_begin.set()
+    async with asyncio.timeout(20):
+        while not any(child.status() == psutil.STATUS_STOPPED for child in children()):
+            await asyncio.sleep(0.01)
+    await work.close()
+    assert children() == []
