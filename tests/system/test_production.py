@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import asyncpg
 import grpc
 import pytest
 
@@ -137,3 +138,23 @@ async def test_a_redis_that_is_flushed_stopped_and_started_costs_no_job(
     logged = "".join(log.read_text() for log in deployment.logs.glob("*.log"))
     assert "nudges go by polling" in logged
     assert password not in logged
+
+
+async def test_servers_go_on_while_a_newer_version_adds_to_their_tables(
+    deployment: Deployment, postgres_database: str
+) -> None:
+    before, after = documents.new_word(), documents.new_word()
+    assert (await deployment.ingest(before)).state == job_pb2.JOB_STATE_SUCCEEDED
+    connection = await asyncpg.connect(postgres_database)
+    try:
+        tables = await connection.fetch(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('rag_server', 'gateway')"
+        )
+        for schema, table in tables:
+            await connection.execute(f'ALTER TABLE {schema}."{table}" ADD COLUMN of_the_next_version TEXT')
+    finally:
+        await connection.close()
+    assert len(tables) > 10
+    assert (await deployment.ingest(after)).state == job_pb2.JOB_STATE_SUCCEEDED
+    for word in (before, after):
+        await deployment.is_found_everywhere(word)
