@@ -29,6 +29,12 @@ FIRST_PORT, LAST_PORT = 20_000, 32_000  # below what the kernel hands out by its
 LEASH = (sys.executable, "-I", "-S", str(ROOT / "cli" / "leash.py"))
 
 
+def program_of(name: str) -> str:
+    """The program that a replica of this name is one of: `serve` of `serve-2`."""
+    program, _, number = name.rpartition("-")
+    return program if number.isdecimal() else name
+
+
 class Stack:
     """`acervo up` in a process of its own, on four free ports. To be started from a thread that outlives it.
 
@@ -172,14 +178,16 @@ class Stack:
         return answer
 
     def log(self, program: str) -> str:
-        """What a program logged so far."""
-        path = self.data / "logs" / f"{program}.jsonl"
-        return path.read_text(errors="replace") if path.exists() else ""
+        """What a program logged so far; all replicas of it, unless one is named."""
+        paths = (self.data / "logs").glob(f"{program}*.jsonl")
+        return "".join(
+            path.read_text(errors="replace") for path in sorted(paths) if program in (path.stem, program_of(path.stem))
+        )
 
     def pids(self, program: str) -> list[int]:
         """The processes of all replicas of a program."""
         programs = self.state()["programs"].items()
-        pids = [entry["pid"] for name, entry in programs if name == program or name.rpartition("-")[0] == program]
+        pids = [entry["pid"] for name, entry in programs if program in (name, program_of(name))]
         return [pid for pid in pids if pid is not None]
 
     def _entry(self, program: str) -> dict[str, Any]:

@@ -27,7 +27,10 @@ REPLICAS = ("--replicas", "3", "--gateways", "2")
 # formats of files, which are the same wherever the store is, runs in the embedded profile only.
 IN_BOTH_PROFILES = frozenset(
     f"test_{name}"
-    for name in ("rest", "jobs", "versions", "documents_api", "grpc", "vanishing", "kills", "cli", "outcomes")
+    for name in (
+        *("rest", "jobs", "versions", "documents_api", "grpc", "vanishing", "kills", "cli", "outcomes"),
+        *("logs", "outage"),
+    )
 )
 
 Starting = Callable[[Path, dict[str, str]], AbstractContextManager[Stack]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.client import Client
-from bench.stack import Stack
+from bench.stack import Stack, program_of
 from bench.waiting import until
 from tests.system import documents
 
@@ -37,7 +37,7 @@ def test_no_word_of_a_document_or_a_query_stands_in_any_log(stack: Stack, client
     client.http.get("/api/v1/search", params={**wanted, "limit": 9_999})  # a refusal quotes nothing either
     told_of(stack, "envoy", request_id)
     logs = list((stack.data / "logs").iterdir())
-    assert {log.stem for log in logs} >= {"gateway", "serve", "work", "envoy"}
+    assert {program_of(log.stem) for log in logs} >= {"gateway", "serve", "work", "envoy"}
     assert [log.name for log in logs if holds(log, of_text) or holds(log, of_query)] == []
 
 

@@ -24,20 +24,26 @@ pytestmark = pytest.mark.usefixtures("sound")
 
 @contextmanager
 def frozen(stack: Stack) -> Iterator[None]:
-    """Serve is there and does not answer."""
-    pid = stack.wait_for_pid("serve")
-    os.kill(pid, signal.SIGSTOP)
+    """Serve is there and does not answer, nor does any replica of it."""
+    stack.wait_for_pid("serve")
+    pids = stack.pids("serve")
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
 def killed(stack: Stack) -> Iterator[None]:
     """Serve is gone, and the launcher that would start it again stands still."""
+    former = stack.wait_for_pid("serve")
+    pids = stack.pids("serve")
     os.kill(stack.launcher_pid, signal.SIGSTOP)
-    former = stack.kill("serve")
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
     try:
         yield
     finally:
