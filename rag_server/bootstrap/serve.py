@@ -169,7 +169,7 @@ async def _index_when_level(parts: Parts, vectors: StoredVectors) -> None:
 async def _level(parts: Parts) -> int:
     """The sequence that the store had at the start, once the views have it."""
     last = await asyncio.to_thread(parts.store.log.last_sequence)
-    while not await parts.follower.wait_for(last, VIEWS_LATE_S):
+    while not await parts.follower.wait_patiently(last, VIEWS_LATE_S):
         LOG.warning("views are not level yet", applied=parts.follower.applied_sequence, last=last)
     return last
 
