@@ -77,14 +77,14 @@ class TantivyView:
         So that there are enough of them to be merged, chunks are put in again, each into a segment of its own: at least
         one, since the engine looks only when something is put in.
         """
-        small = _small_segments(working)
-        for chunk in self._latest.values() if small > 1 else ():
+        if _small_segments(working) <= 1:
+            return
+        for chunk in self._latest.values():
             this_chunk = Query.term_query(working.index.schema, fields.CHUNK_ID, chunk.chunk_id, "basic")
             working.writer.delete_documents_by_query(this_chunk)
             working.writer.add_document(fields.entry_of(chunk, working.index.schema))
             working.writer.commit()
-            small = _small_segments(working)
-            if small >= MERGED_AT_ONCE:
+            if _small_segments(working) >= MERGED_AT_ONCE:
                 break
         working.index.reload()
         self._merging_until_s = time.monotonic() + MERGE_S
