@@ -67,6 +67,10 @@ class Fleet:
         names = [self._name(cluster, number) for cluster, numbers in self._servers.items() for number in numbers]
         return {name: self._programs.address(name) for name in names}
 
+    def gateways(self) -> list[str]:
+        """Where the gateways listen."""
+        return [self._programs.address(self._name(GATEWAY, number)) for number in self._servers[GATEWAY]]
+
     async def scale(self, replicas: int | None, gateways: int | None, tell: Tell) -> None:
         """As many of each as asked, None for as many as there are; those that go finish what they have begun.
 

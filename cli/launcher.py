@@ -2,28 +2,36 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from cli.failure import Failure
+from cli.readiness import Readiness
 from cli.run_folder import RunFolder
 from cli.supervised import RENEW_S, Program, Supervised, Voice, first_of
 
 # How long the next program waits for the one before. Each bears the absence of the others, so none waits for ever:
 # a gateway takes uploads while the rag_server still rebuilds its index.
 PATIENCE_S = 10.0
+# How long all of them, once ready, may take to find each other.
+IN_TOUCH_S = 10.0
 LOGS_LOOKED_AT_S = 60.0
 
 
 class Launcher:
     """Runs the programs from start to stop. Lives in the main thread: they end with the thread that started them."""
 
-    def __init__(self, programs: Sequence[Program], folder: RunFolder, voice: Voice) -> None:
+    def __init__(
+        self, programs: Sequence[Program], folder: RunFolder, voice: Voice, in_touch: Readiness | None = None
+    ) -> None:
+        """`in_touch` returns once the programs, all ready, reach each other; it is not waited for without end."""
         self.supervised = [Supervised(program, folder, voice) for program in programs]
         self.stopping = asyncio.Event()  # set it to stop
         self.at_once = asyncio.Event()  # set it to stop without asking
         self.all_ready = asyncio.Event()
         self._folder = folder
         self._voice = voice
+        self._in_touch = in_touch
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -90,6 +98,9 @@ class Launcher:
         while not all(supervised.ready.is_set() for supervised in self.supervised):
             for supervised in self.supervised:
                 await supervised.ready.wait()
+        if self._in_touch is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._in_touch(), IN_TOUCH_S)
         self.all_ready.set()
 
     async def _watch_logs(self) -> None:

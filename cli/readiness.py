@@ -2,15 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from acervo.rag.v1.system_service_pb2 import CONDITION_DOWN, GetHealthRequest
+from acervo.rag.v1.system_service_pb2_grpc import SystemServiceStub
 
 Readiness = Callable[[], Awaitable[None]]
 
 PAUSE_S = 0.05
 ANSWER_S = 2.0
+# A channel for each question: one that was refused would wait before it connects again.
+OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1))
 
 
 def serving(address: str) -> Readiness:
@@ -19,6 +24,17 @@ def serving(address: str) -> Readiness:
     async def wait() -> None:
         while not await _is_serving(address):  # noqa: ASYNC110 - the event is in another process
             await asyncio.sleep(PAUSE_S)
+
+    return wait
+
+
+def reaching(addresses: Sequence[str]) -> Readiness:
+    """Gateways at `host:port` each of which gets answers from a rag_server."""
+
+    async def wait() -> None:
+        for address in addresses:
+            while not await _reaches(address):  # noqa: ASYNC110 - the event is in another process
+                await asyncio.sleep(PAUSE_S)
 
     return wait
 
@@ -43,15 +59,22 @@ def settled(after_s: float) -> Readiness:
 
 
 async def _is_serving(address: str) -> bool:
-    # A channel for each question: one that was refused would wait before it connects again.
-    options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(address, options=options) as channel:
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=ANSWER_S)  # type: ignore[attr-defined]  # its published types leave the methods out
         except grpc.aio.AioRpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+async def _reaches(address: str) -> bool:
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        try:
+            answer = await SystemServiceStub(channel).GetHealth(GetHealthRequest(), timeout=ANSWER_S)
+        except grpc.aio.AioRpcError:
+            return False
+    return all(part.condition != CONDITION_DOWN for part in answer.components if part.name == "rag_server")
 
 
 async def _answers(host: str, port: int, path: str) -> bool:

@@ -59,7 +59,8 @@ class Replicas:
             "ACERVO_RAG_SERVER": self._ports.address("rag_server"),
         }
         serving = readiness.serving(address)
-        return Program(f"gateway-{number}", (*PYTHON, "gateway.serve"), variables, serving, vital=False)
+        command = (*PYTHON, "gateway.serve")
+        return Program(f"gateway-{number}", command, variables, serving, awaited=False, vital=False)
 
     def envoy(self) -> Program:
         """The edge, and what balances over the rag_servers."""

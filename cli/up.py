@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import control
+from cli import control, readiness
 from cli.failure import Failure
 from cli.fleet import MOST, Fleet
 from cli.herald import Herald
@@ -86,10 +86,10 @@ async def _launch(run: _Run, fleet: Fleet | None) -> None:
     voice = Herald(run.folder, run.ports, output, fleet.addresses if fleet else None)
     if fleet is None:
         render_envoy(run.folder, run.ports, run.environment)
-        programs = make_programs(run.folder, run.ports, run.environment)
+        programs, gateways = make_programs(run.folder, run.ports, run.environment), [run.ports.address("gateway")]
     else:
-        programs = fleet.first_programs()
-    launcher = Launcher(programs, run.folder, voice)
+        programs, gateways = fleet.first_programs(), fleet.gateways()
+    launcher = Launcher(programs, run.folder, voice, readiness.reaching(gateways))
     voice.launcher = launcher
     if fleet is not None:
         fleet.launcher = launcher

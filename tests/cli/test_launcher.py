@@ -67,6 +67,23 @@ async def test_programs_start_in_order_and_stop_in_reverse(folder: RunFolder) ->
     assert voice.said == ["one ready", "two ready", "three ready"]
 
 
+async def test_all_is_ready_once_the_programs_reach_each_other(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = Launcher([stand_in(folder.data, "one")], folder, Silent(), file_there(folder.data / "touched"))
+    task = asyncio.create_task(launcher.run())
+    await until(lambda: launcher.state()["one"]["ready"] is True)
+    assert not launcher.all_ready.is_set()
+    (folder.data / "touched").touch()
+    await asyncio.wait_for(launcher.all_ready.wait(), DEADLINE_S)
+    launcher.stopping.set()
+    await task
+
+    monkeypatch.setattr("cli.launcher.IN_TOUCH_S", 0.1)
+    async with launched(Launcher([stand_in(folder.data, "two")], folder, Silent(), file_there(folder.data / "never"))):
+        pass  # ready all the same
+
+
 async def test_a_program_waits_for_the_one_before(folder: RunFolder) -> None:
     first, second = (stand_in(folder.data, name) for name in ("one", "two"))
     gate = file_there(folder.data / "gate")

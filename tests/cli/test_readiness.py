@@ -5,7 +5,9 @@ import grpc
 import pytest_asyncio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from cli.readiness import answering, serving, settled
+from acervo.rag.v1 import system_service_pb2 as pb
+from acervo.rag.v1.system_service_pb2_grpc import SystemServiceServicer, add_SystemServiceServicer_to_server
+from cli.readiness import answering, reaching, serving, settled
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -52,6 +54,28 @@ async def test_a_web_server_is_ready_when_it_answers_200() -> None:
         port = server.sockets[0].getsockname()[1]
         await asyncio.wait_for(answering("127.0.0.1", port, "/health/ready")(), 10)
     assert asked == [b"GET /health/ready HTTP/1.1\r\n"] * 3
+
+
+async def test_gateways_are_in_touch_once_each_of_them_reaches_a_rag_server() -> None:
+    asked = []
+
+    class Gateway(SystemServiceServicer):
+        async def GetHealth(
+            self, request: pb.GetHealthRequest, _context: grpc.aio.ServicerContext[object, object]
+        ) -> pb.GetHealthResponse:
+            asked.append(request)
+            rag_server = pb.CONDITION_DOWN if len(asked) < 3 else pb.CONDITION_DEGRADED
+            parts = {"gateway": pb.CONDITION_OK, "rag_server": rag_server, "index": pb.CONDITION_DOWN}
+            components = [pb.Component(name=name, condition=condition) for name, condition in parts.items()]
+            return pb.GetHealthResponse(ready=False, components=components)
+
+    server = grpc.aio.server()
+    add_SystemServiceServicer_to_server(Gateway(), server)  # type: ignore[abstract]  # nothing else is asked
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    await asyncio.wait_for(reaching([address, address])(), 10)
+    assert len(asked) == 4
+    await server.stop(None)
 
 
 async def test_a_program_that_cannot_be_asked_is_ready_after_a_while() -> None:

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 MAX_UPLOAD_BYTES = 8 << 20
 EMBEDDED, PRODUCTION = "embedded", "production"
 REPLICAS = ("--replicas", "3", "--gateways", "2")
-# These run once in each profile, word for word the same. What is about the one folder, the launcher, the model or
-# formats of files, which are the same wherever the store is, runs in the embedded profile only.
+# These run once in each profile, word for word the same. What is about the one folder, the launcher or the model,
+# which are the same wherever the store is, runs in the embedded profile only.
 IN_BOTH_PROFILES = frozenset(
     f"test_{name}"
     for name in (
         *("rest", "jobs", "versions", "documents_api", "grpc", "vanishing", "kills", "cli", "outcomes"),
-        *("logs", "outage"),
+        *("logs", "outage", "openai", "real_documents"),
     )
 )
 

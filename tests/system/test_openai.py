@@ -9,20 +9,21 @@ import openai
 import pytest
 
 from bench.client import Client
-from bench.stack import Stack, running
+from bench.stack import Stack
 from tests.rag_server.adapters.fastembed.cross_encoder import make_cross_encoder
 from tests.system import documents
+from tests.system.conftest import Starting
 from tests.system.curl import Answer, curl
 
 TEXTS = ["A licitação pública é obrigatória.", "Cats sleep most of the day.", "Um contrato tem partes."]
 
 
 @pytest.fixture(scope="module")
-def lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def lender(tmp_path_factory: pytest.TempPathFactory, starting: Starting) -> Iterator[Stack]:
     """With a reranker that scores by length."""
     folder = tmp_path_factory.mktemp("lender")
     reranker = make_cross_encoder(folder / "counting")
-    with running(folder / "data", {"ACERVO_RERANKER": str(reranker)}) as stack:
+    with starting(folder / "data", {"ACERVO_RERANKER": str(reranker)}) as stack:
         yield stack
 
 

@@ -29,6 +29,7 @@ Response = TypeVar("Response")
 Metadata = tuple[tuple[str, str], ...]
 
 PROBE_EVERY_S = 1.0
+PROBE_AGAIN_S = 0.2  # while the breaker is open: clients wait for it
 PROBE_TIMEOUT_S = 1.0
 FIRST_CONTACT_S = 5.0
 OPTIONS = (
@@ -152,7 +153,7 @@ class RagClient:
                         continue  # it has waited; a server that comes is to be noticed at once
                 else:
                     self._answered()
-            await asyncio.sleep(PROBE_EVERY_S)
+            await asyncio.sleep(PROBE_AGAIN_S if self._breaker.is_open else PROBE_EVERY_S)
 
     async def close(self) -> None:
         """End the connection and the calls on it."""
