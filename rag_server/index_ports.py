@@ -94,7 +94,7 @@ class DocumentIndex(Protocol):
         """All current versions, of all collections, ascending."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class IndexState:
     """All indexes after the same change."""
 

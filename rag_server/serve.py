@@ -12,6 +12,10 @@ from rag_server.bootstrap.serve import served
 from rag_server.settings import Settings
 from serving.signals import stop_requested
 
+# A thread that computes lets another one on within so much time: a search changes threads several times, and each time
+# might wait so long for changes that are being applied.
+YIELD_S = 0.001
+
 
 def main() -> int:
     """Serve until SIGTERM or SIGINT. Exit status 78: a setting, the model or the store cannot be used."""
@@ -19,6 +23,7 @@ def main() -> int:
 
 
 async def _run(settings: Settings) -> None:
+    sys.setswitchinterval(YIELD_S)
     stop = stop_requested()
     async with served(settings):
         await stop.wait()

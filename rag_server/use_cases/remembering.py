@@ -2,12 +2,14 @@
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
+from weakref import proxy
 
 from rag_server.domain.explanation import Remembered
 from rag_server.domain.near_duplicates import gate_key
 from rag_server.domain.search import Degradation, Query
+from rag_server.index_ports import IndexState
 from rag_server.use_cases.ordering import Ordered
 
 MOST_ORDERS = 512  # some 30 KB each at the most
@@ -52,35 +54,41 @@ def key_of(query: Query) -> OrderKey:
 
 
 class Remembering:
-    """The latest orders, of the newest sequence only. Safe to use from several threads."""
+    """The latest orders, of the newest sequence only. Safe to use from several threads.
+
+    They do not keep a state of the indexes alive: to let go of its files takes milliseconds, in which no thread gets
+    on, and must not fall to a search.
+    """
 
     def __init__(self) -> None:
         self._orders: OrderedDict[OrderKey, tuple[str, Ordered]] = OrderedDict()
         self._sequence = -1
         self._lock = threading.Lock()
 
-    def recall(self, key: OrderKey, text: str, sequence: int) -> Recalled | None:
-        """The order for the key at the sequence, and whether it was this very text that it was made for."""
+    def recall(self, key: OrderKey, text: str, state: IndexState) -> Recalled | None:
+        """The order for the key in this state, and whether it was this very text that it was made for."""
         with self._lock:
-            if sequence != self._sequence or key not in self._orders:
+            if state.sequence != self._sequence or key not in self._orders:
                 return None
             self._orders.move_to_end(key)
             asked, ordered = self._orders[key]
+        ordered = replace(ordered, question=replace(ordered.question, state=state))
         return Recalled(ordered, Remembered.HIT if asked == text else Remembered.NEAR_HIT)
 
     def remember(self, key: OrderKey, text: str, ordered: Ordered) -> None:
         """Keep it, unless something had to be left out of it or the indexes have moved on."""
         if not _WHOLE.issuperset(ordered.degraded):
             return
-        sequence = ordered.question.state.sequence
+        question = ordered.question
+        sequence = question.state.sequence
+        stateless = replace(ordered, question=replace(question, state=proxy(question.state)))
         with self._lock:
             if sequence < self._sequence:
                 return
             if sequence > self._sequence:
-                # The state of the indexes hangs on every order: none is kept longer than it serves.
                 self._orders.clear()
                 self._sequence = sequence
-            self._orders[key] = (text, ordered)
+            self._orders[key] = (text, stateless)
             self._orders.move_to_end(key)
             if len(self._orders) > MOST_ORDERS:
                 self._orders.popitem(last=False)

@@ -95,7 +95,7 @@ class Searching:
     def _taken_in(self, query: Query, state: IndexState) -> _Asked | Exception:
         try:
             key = key_of(query)
-            recalled = self._remembering.recall(key, query.normal_text, state.sequence)
+            recalled = self._remembering.recall(key, query.normal_text, state)
             if recalled is None:
                 return _Asked(query, key, Prepared(self._preparing.question(query, state), ()))
         except Exception as error:  # noqa: BLE001 - handed to the one who asked

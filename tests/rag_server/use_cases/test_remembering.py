@@ -1,5 +1,7 @@
 """Which answers are remembered, and for how long."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +37,17 @@ async def test_the_same_question_is_remembered_until_something_changes(library: 
     library.log.publish("b", texts("outro prazo de recurso"))
     await library.level()
     assert await remembered(library, query("prazo de recurso")) is Remembered.MISS
+
+
+async def test_what_is_remembered_keeps_no_state_of_the_indexes_alive(library: Library) -> None:
+    await _shelf(library)
+    await remembered(library, query("prazo de recurso"))
+    assert await remembered(library, query("prazo de recurso")) is Remembered.HIT
+    searched = weakref.ref(library.follower.current())
+    library.log.publish("b", texts("outro prazo de recurso"))
+    await library.level()
+    gc.collect()
+    assert searched() is None
 
 
 async def test_the_same_question_in_other_clothes_is_remembered(library: Library) -> None:
