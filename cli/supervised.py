@@ -138,7 +138,9 @@ class Supervised:
                 stdout=log,
                 stderr=log,
                 env=dict(self.program.variables),
-                start_new_session=True,  # Ctrl-C at the terminal is the launcher's to hear, and nobody else's
+                # Ctrl-C at the terminal is the launcher's to hear, and nobody else's. Sessions of their own would share
+                # the processors alike, whatever priority a program gives itself (docs/decisions/0025-giving-way.md).
+                process_group=0,
             )
 
     async def _probe(self, begun_s: float) -> None:

@@ -111,6 +111,14 @@ async def test_what_is_killed_is_started_again_as_another_process(folder: RunFol
     assert "one died: killed by SIGKILL, 0.0" in voice.said
 
 
+async def test_priorities_count_between_programs_and_the_terminals_keys_reach_none(folder: RunFolder) -> None:
+    launcher = Launcher([stand_in(folder.data, name) for name in ("one", "two")], folder, Silent())
+    async with launched(launcher):
+        pids = [one.pid for one in launcher.supervised if one.pid is not None]
+        assert {os.getsid(pid) for pid in pids} == {os.getsid(0)}
+        assert {os.getpgid(pid) for pid in pids} == set(pids)
+
+
 async def test_children_that_a_killed_program_leaves_behind_are_killed(folder: RunFolder) -> None:
     launcher = Launcher([stand_in(folder.data, "one", PARENT)], folder, Silent())
     async with launched(launcher):

@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from rag_server.adapters.linux.seccomp import restrict_system_calls
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _NICENESS = 10
+_SESSION_PRIORITY = Path("/proc/self/autogroup")
 _OPEN_FILES = 64
 # The kernel starts these to start a program.
 _LOADERS = (Path("/lib64/ld-linux-x86-64.so.2"), Path("/lib/ld-linux-aarch64.so.1"))
@@ -41,7 +43,7 @@ def confine(memory_bytes: int, parent_pid: int, program: Program | None = None) 
     die_with(parent_pid)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     os.umask(0o077)
-    os.nice(_NICENESS)
+    _give_way()
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
@@ -58,6 +60,17 @@ def confine(memory_bytes: int, parent_pid: int, program: Program | None = None) 
         landlock = restrict_files([*_readable(), *program.data], [program.path, *_LOADERS])
     seccomp = restrict_system_calls(may_execute=program is not None)
     return "+".join(["rlimits", *(["seccomp"] if seccomp else []), *([f"landlock{landlock}"] if landlock else [])])
+
+
+def _give_way() -> None:
+    """Lower this process's priority, and that of the session if it leads one.
+
+    Where the kernel groups sessions, the one counts within a session only, the other between sessions.
+    """
+    os.nice(_NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # a kernel that does not group them
+            _SESSION_PRIORITY.write_text(str(_NICENESS), "ascii")
 
 
 def limit_cpu(seconds: float) -> None:

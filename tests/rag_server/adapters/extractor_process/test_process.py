@@ -241,6 +241,8 @@ async def test_the_child_has_nothing_to_steal_and_nowhere_to_write(
     assert resource.prlimit(child, resource.RLIMIT_CORE) == (0, 0)
     assert resource.prlimit(child, resource.RLIMIT_AS) == ((1 << 30) * 7 // 8,) * 2
     assert os.getpriority(os.PRIO_PROCESS, child) >= 10
+    if (grouped := process / "autogroup").exists():
+        assert grouped.read_text("ascii").endswith("nice 10\n")
     opened = {str(link.readlink()) for link in (process / "fd").iterdir()}
     assert all(target.startswith(("socket:", "pipe:", "/dev/null")) for target in opened)
 
