@@ -171,6 +171,7 @@ class Follower:
             return
         self._sound = False
         if self._views.tidy():
+            self._keeping.note_tidied()
             self._show()
         self._sound = True
 

@@ -32,6 +32,7 @@ class Keeping:
         self._kept_sequence = 0
         self.mark = ""  # of the last change that was applied
         self._chunks = 0
+        self._tidied = False  # since the last snapshot
         self._changed_s = time.monotonic()
         self._writing: threading.Thread | None = None
 
@@ -64,6 +65,10 @@ class Keeping:
         self.mark = batch.mark
         self._changed_s = time.monotonic()
 
+    def note_tidied(self) -> None:
+        """The views became faster to search, and are otherwise as they were."""
+        self._tidied = True
+
     def keep_if_due(self, views: Views, sequence: int) -> None:
         """Begin a snapshot if enough has changed, or something has and it is quiet now."""
         if self._writing is not None and self._writing.is_alive():
@@ -76,7 +81,7 @@ class Keeping:
     def keep_last(self, views: Views, sequence: int) -> None:
         """Write what the last snapshot has not: it was not enough for one before, so it is soon done."""
         self._finish_writing()
-        if sequence > self._kept_sequence:
+        if sequence > self._kept_sequence or self._tidied:
             self.keep(views, sequence)
 
     def keep(self, views: Views, sequence: int) -> None:
@@ -88,7 +93,7 @@ class Keeping:
         except Exception:
             self._snapshots.drop(draft)
             raise
-        self._kept_sequence, self._chunks = sequence, 0
+        self._kept_sequence, self._chunks, self._tidied = sequence, 0, False
         counts = {"chunks": sum(holding.rows for holding in views.vectors.state().holdings().values())}
         self._writing = threading.Thread(target=self._write, args=(draft, slow_parts, counts), name="snapshot")
         self._writing.start()
