@@ -135,8 +135,10 @@ def _listen_to_signals(launcher: Launcher) -> None:
         launcher.stopping.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, hear)
+    # A terminal that is closed says so twice, by the kernel and by the shell: nobody asked for a kill.
+    loop.add_signal_handler(signal.SIGHUP, launcher.stopping.set)
 
 
 async def _announce(launcher: Launcher, voice: Herald, *, as_json: bool) -> None:

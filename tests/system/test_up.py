@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -31,9 +32,10 @@ def test_ports_that_are_taken_are_refused(stack: Stack, tmp_path: Path) -> None:
     assert str(stack.port_base) in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+# A terminal that is closed says so twice.
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGHUP] * 2], ids=lambda n: n[0].name)
 def test_after_a_signal_no_process_is_left_and_the_next_start_finds_everything(
-    number: signal.Signals, tmp_path: Path
+    numbers: list[signal.Signals], tmp_path: Path
 ) -> None:
     word = documents.new_word()
     data = tmp_path / "data"
@@ -43,9 +45,13 @@ def test_after_a_signal_no_process_is_left_and_the_next_start_finds_everything(
         client.take_in("ata.txt", documents.text(word), "default")
     processes = stack.processes()
     assert len(processes) >= 6
-    os.kill(stack.launcher_pid, number)
+    for number in numbers:
+        os.kill(stack.launcher_pid, number)
+        time.sleep(0.2)  # or two of a kind are one
     _, alive = psutil.wait_procs(processes, timeout=GONE_S)
     assert alive == []
+    assert stack.said().endswith("Stopped.\n")
+    assert "killed" not in stack.said()
     stack.stop()
     with running(data) as again, Client(again.url) as client:
         assert len(client.passages_with(word, "default")) == 1
