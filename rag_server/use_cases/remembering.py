@@ -11,6 +11,7 @@ from rag_server.domain.near_duplicates import gate_key
 from rag_server.domain.search import Degradation, Query
 from rag_server.index_ports import IndexState
 from rag_server.use_cases.ordering import Ordered
+from rag_server.use_cases.timing import StageClock
 
 MOST_ORDERS = 512  # some 30 KB each at the most
 
@@ -66,13 +67,13 @@ class Remembering:
         self._lock = threading.Lock()
 
     def recall(self, key: OrderKey, text: str, state: IndexState) -> Recalled | None:
-        """The order for the key in this state, and whether it was this very text that it was made for."""
+        """The order for the key, as a new search's in this state, and whether it was made for this very text."""
         with self._lock:
             if state.sequence != self._sequence or key not in self._orders:
                 return None
             self._orders.move_to_end(key)
             asked, ordered = self._orders[key]
-        ordered = replace(ordered, question=replace(ordered.question, state=state))
+        ordered = replace(ordered, question=replace(ordered.question, state=state, clock=StageClock()))
         return Recalled(ordered, Remembered.HIT if asked == text else Remembered.NEAR_HIT)
 
     def remember(self, key: OrderKey, text: str, ordered: Ordered) -> None:

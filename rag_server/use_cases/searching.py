@@ -19,7 +19,6 @@ from rag_server.use_cases.ordering import Ordered, Ordering
 from rag_server.use_cases.preparing import Prepared, Preparing
 from rag_server.use_cases.remembering import OrderKey, Remembering, key_of
 from rag_server.use_cases.retrieving import CANDIDATES, Question, WordsFailed
-from rag_server.use_cases.timing import StageClock
 from serving import logs
 
 BEHIND_WAIT_S = 10.0
@@ -100,9 +99,7 @@ class Searching:
                 return _Asked(query, key, Prepared(self._preparing.question(query, state), ()))
         except Exception as error:  # noqa: BLE001 - handed to the one who asked
             return error
-        question = replace(recalled.ordered.question, clock=StageClock())
-        ordered = replace(recalled.ordered, question=question)
-        return _Asked(query, key, Prepared(question, ()), ordered, recalled.how)
+        return _Asked(query, key, Prepared(recalled.ordered.question, ()), recalled.ordered, recalled.how)
 
     def _with_vectors(self, asked: Sequence[_Asked]) -> list[_Asked]:
         prepared = self._preparing.prepared([(one.query, one.prepared.question) for one in asked])
