@@ -166,11 +166,15 @@ def children() -> list[psutil.Process]:
     return [one for one in found if "rag_server.segment" in one.cmdline()]
 
 
-async def test_documents_that_wait_go_first_and_the_build_goes_on_where_it_was(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build looks all the time whether something waits, and gives way at once."""
     monkeypatch.setattr(segmentation, "SLICE_S", 0.0)
     monkeypatch.setattr(segmentation, "LOOK_S", 0.01)
+
+
+@pytest.mark.usefixtures("at_every_step")
+async def test_documents_that_wait_go_first_and_the_build_goes_on_where_it_was(bench: Bench) -> None:
     slow = _Slow()
     work = Segmentation(bench.store.segments, bench.store.slot, bench.blobs, slow, LIMITS)
     await ingest(bench.store, "a", words(5))
@@ -199,9 +203,8 @@ async def test_documents_that_wait_go_first_and_the_build_goes_on_where_it_was(
     assert await bench.held() == [bench.store.change_log.current_chunk_ids().tolist()]
 
 
-async def test_a_build_that_is_paused_ends_with_the_worker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmentation, "SLICE_S", 0.0)
-    monkeypatch.setattr(segmentation, "LOOK_S", 0.01)
+@pytest.mark.usefixtures("at_every_step")
+async def test_a_build_that_is_paused_ends_with_the_worker(bench: Bench) -> None:
     work = Segmentation(bench.store.segments, bench.store.slot, bench.blobs, _Slow(), LIMITS)
     await ingest(bench.store, "a", words(5))
     held = await bench.ask()
@@ -243,11 +246,10 @@ async def test_a_build_that_dies_fails_the_job_and_leaves_nothing(bench: Bench) 
     assert (children(), bench.blobs.incoming(), await bench.held()) == ([], [], [])
 
 
+@pytest.mark.usefixtures("at_every_step")
 async def test_a_build_that_is_paused_before_it_has_a_process_is_paused_with_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segmentation, "SLICE_S", 0.0)
-    monkeypatch.setattr(segmentation, "LOOK_S", 0.01)
     slow = _Slow()
     may_begin = asyncio.Event()
     begin = slow.begin
