@@ -39,7 +39,7 @@ def prose(seed: int, words: int) -> str:
 
 def queries(seed: int, count: int) -> list[str]:
     """Questions of two to five words of the same vocabulary."""
-    dice = random.Random(seed)  # noqa: S311 - as above
+    dice = random.Random(seed)  # noqa: S311 - made-up queries need no secrecy
     return [" ".join(dice.sample(dice.choice((PORTUGUESE, ENGLISH)), dice.randint(2, 5))) for _ in range(count)]
 
 

@@ -45,7 +45,7 @@ def main() -> int:
         traffic = Traffic(stack.url, arguments.seed)
         traffic.start()
         try:
-            kills = _kill_all(stack, client, arguments.rounds, random.Random(arguments.seed))  # noqa: S311 - as above
+            kills = _kill_all(stack, client, arguments.rounds, random.Random(arguments.seed))  # noqa: S311 - repeatable
         finally:
             traffic.stop()
         counts, faults = judge(client, traffic.sent)

@@ -60,6 +60,7 @@ class Replicas:
         }
         serving = readiness.serving(address)
         command = (*PYTHON, "gateway.serve")
+        # Not awaited: it serves once it has reached a rag_server, and Envoy, which starts after it, is the way there.
         return Program(f"gateway-{number}", command, variables, serving, awaited=False, vital=False)
 
     def envoy(self) -> Program:
