@@ -10,7 +10,7 @@ from tantivy import DocAddress, Occur, Query, Schema, Searcher
 from rag_server.adapters.tantivy import schema as fields
 from rag_server.adapters.tantivy.analysis import Word
 from rag_server.adapters.tantivy.highlighting import marks_in, sought
-from rag_server.adapters.tantivy.queries import Queries
+from rag_server.adapters.tantivy.queries import Forms, Queries
 from rag_server.domain.explanation import TermScores
 from rag_server.domain.ranking import NOTHING, Scored, ranked
 from rag_server.domain.search import Mark
@@ -30,7 +30,7 @@ class TantivyWords:
 
     searcher: Searcher
     schema: Schema
-    counts: dict[Word, int] = field(default_factory=dict)  # of the queries so far
+    forms: dict[Word, Forms] = field(default_factory=dict)  # of the queries so far
     whole: dict[str, bool] = field(default_factory=dict)  # whether a collection is all there is
 
     def search(self, collection: str, wording: Wording, limit: int, within: VersionSet | None = None) -> Scored:
@@ -86,12 +86,12 @@ class TantivyWords:
 
     @property
     def _queries(self) -> Queries:
-        return Queries(self.searcher, self.schema, self.counts)
+        return Queries(self.searcher, self.schema, self.forms)
 
     def _query(self, wording: Wording) -> Query | None:
         """What the wording asks for; None where it has no word."""
-        clauses = self._queries.scoring(wording)
-        return Query.boolean_query([(Occur.Should, clause.query) for clause in clauses]) if clauses else None
+        terms = [term for clause in self._queries.scoring(wording) for term in clause.terms]
+        return Query.boolean_query([(Occur.Should, term) for term in terms]) if terms else None
 
     def _scores(self, query: Query, chunk_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         if not len(chunk_ids):

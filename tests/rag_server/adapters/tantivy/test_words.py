@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tantivy import Query
 
+from rag_server.adapters.tantivy.queries import TIE_BREAKER
 from rag_server.adapters.tantivy.view import TantivyView
 from rag_server.adapters.tantivy.words import TantivyWords
 from rag_server.domain.document import DocumentChunks, IndexedChunk
@@ -161,6 +163,20 @@ def test_collections_do_not_see_each_other(words: Indexed) -> None:
     index = words(chunk(1, "licitação", collection="a"), chunk(2, "licitação", collection="b"))
     assert found(index, "licitação", "a") == [1]
     assert found(index, "licitação", "none") == []
+
+
+def test_a_word_counts_by_its_best_form_and_a_little_by_the_others(words: Indexed) -> None:
+    index = words("a cell wall", "cells and walls", "the cell", *["something else"] * 20)
+
+    def of_field(field: str) -> dict[int, float]:
+        hits = index.searcher.search(Query.term_query(index.schema, field, "cell"), 10).hits
+        return {int(number): score for score, address in hits for number in index._ids([address])}
+
+    folded, portuguese, english = map(of_field, ("folded", "portuguese", "english"))
+    as_typed = {n: folded[n] + TIE_BREAKER * (portuguese[n] + english[n]) for n in (1, 3)}
+    chunk_ids = np.array([1, 2, 3])
+    scores = index.scores_of(Wording("cell"), chunk_ids)
+    np.testing.assert_allclose(scores, [as_typed[1], english[2], as_typed[3]], rtol=1e-5)
 
 
 def test_rarer_words_count_more(words: Indexed) -> None:
