@@ -20,6 +20,7 @@ from rag_server.adapters.postgres.slot import PostgresSlot
 from rag_server.adapters.postgres.staging import PostgresStaging
 from rag_server.domain.pipeline import Pipeline
 from storage.postgres import PostgresDatabase
+from storage.postgres_address import Limits
 from storage.postgres_migrations import upgrade
 from tests.fakes.store_ports import DIMENSIONS, MIGRATIONS, PIPELINE, StorePorts
 from tests.servers.postgres import PostgresServer
@@ -68,7 +69,7 @@ async def make_tables(url: str) -> None:
 
 
 @asynccontextmanager
-async def open_postgres(url: str) -> AsyncIterator[PostgresDatabase]:
+async def open_postgres(url: str, limits: Limits = Limits()) -> AsyncIterator[PostgresDatabase]:  # noqa: B008 - frozen
     """A database whose tables are there."""
-    async with PostgresDatabase(url, SCHEMA, "acervo tests") as database:
+    async with PostgresDatabase(url, SCHEMA, "acervo tests", limits) as database:
         yield database

@@ -192,10 +192,10 @@ async def test_sessions_that_end_at_any_moment_lose_and_double_nothing(
 
     # On a busy machine many attempts in a row meet their end.
     async with PostgresDatabase(url + address, "s", "test", Limits(retry_s=120.0)) as database:
-        ending = asyncio.create_task(end_sessions())
-        await asyncio.gather(*(add(database, number) for number in range(8)))
-        done.set()
-        await ending
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(end_sessions())
+            await asyncio.gather(*(add(database, number) for number in range(8)))
+            done.set()
         assert len(await database.read(_keys)) == 80
 
 
