@@ -25,7 +25,7 @@ def main() -> int:
 async def _run(settings: Settings) -> None:
     sys.setswitchinterval(YIELD_S)
     stop = stop_requested()
-    async with served(settings):
+    async with served(settings, fronted=True):
         await stop.wait()
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 import grpc
 import protovalidate
@@ -50,14 +51,42 @@ async def errors_to_status(call: Call) -> AsyncIterator[None]:
     """Tells the client what it may know; what it may not is logged and becomes INTERNAL."""
     try:
         yield
-    except ServiceError as error:
-        told = status.to_status(error, trace.current().request_id)
-        await _abort(call.context, told, status.retry_after_s(error), error.http_code)
     except (grpc.aio.AbortError, grpc.RpcError):
         raise
-    except Exception:
-        LOG.exception("call failed", method=call.method)
-        await _abort(call.context, status.internal_status(trace.current().request_id))
+    except Exception as error:  # noqa: BLE001 - told or logged
+        told = told_of(error, call.method)
+        await call.context.abort(told.code, told.details, told.trailing_metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The status that a call ends with."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
+
+
+def told_of(error: Exception, method: str) -> Told:
+    """What the client of a call may know of the error that ended it. What it may not know is logged here."""
+    request_id = trace.current().request_id
+    if not isinstance(error, ServiceError):
+        LOG.error("call failed", method=method, exc_info=error)
+        return _told(status.internal_status(request_id))
+    told = _told(status.to_status(error, request_id))
+    trailing = list(told.trailing_metadata)
+    retry_after_s = status.retry_after_s(error)
+    if retry_after_s is not None:
+        # Through the edge this becomes the HTTP header of the same name.
+        trailing.append(("retry-after", str(max(1, round(retry_after_s)))))
+    if error.http_code is not None:
+        trailing.append(("x-http-error-code", str(error.http_code)))  # for the edge, which takes it away
+    return replace(told, trailing_metadata=tuple(trailing))
+
+
+def _told(message: Message) -> Told:
+    converted = rpc_status.to_status(message)
+    return Told(converted.code, converted.details, converted.trailing_metadata)
 
 
 def valid_request(message: Message) -> None:
@@ -69,19 +98,6 @@ def valid_request(message: Message) -> None:
         elements = violation.field.elements if violation.field else ()
         path = ".".join(element.field_name or "" for element in elements)
         raise InvalidInput(f"{path or 'request'}: {violation.message}", field=path) from error
-
-
-async def _abort(
-    context: Context, told: object, retry_after_s: float | None = None, http_code: int | None = None
-) -> None:
-    converted = rpc_status.to_status(told)
-    trailing = list(converted.trailing_metadata)
-    if retry_after_s is not None:
-        # Through the edge this becomes the HTTP header of the same name.
-        trailing.append(("retry-after", str(max(1, round(retry_after_s)))))
-    if http_code is not None:
-        trailing.append(("x-http-error-code", str(http_code)))  # for the edge, which takes it away
-    await context.abort(converted.code, converted.details, tuple(trailing))
 
 
 def _code_name(code: object, context: Context) -> str:

@@ -54,10 +54,14 @@ class Server:
         gc.freeze()
         await self.health.set("", health_pb2.HealthCheckResponse.SERVING)
 
-    async def stop(self, drain_s: float = DRAIN_S, grace_s: float = GRACE_S) -> None:
-        """Say NOT_SERVING, wait for load balancers to hear of it, then let calls under way finish."""
+    async def drain(self, drain_s: float = DRAIN_S) -> None:
+        """Say NOT_SERVING, and wait for load balancers to hear of it."""
         await self.health.enter_graceful_shutdown()
         await asyncio.sleep(drain_s)
+
+    async def stop(self, drain_s: float = DRAIN_S, grace_s: float = GRACE_S) -> None:
+        """Drain, then let calls under way finish."""
+        await self.drain(drain_s)
         await self.grpc.stop(grace_s)
 
 
@@ -71,14 +75,27 @@ def bind(
 
     Raises PortTaken.
     """
-    limit = ("grpc.max_receive_message_length", largest_request_bytes)
-    server = grpc.aio.server(interceptors=interceptors, options=(*OPTIONS, limit))
+    server, port = listen(address, interceptors, largest_request_bytes)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     reflection.enable_server_reflection((*services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        told = f"cannot listen on {address}: another program does, or the address is not this machine's"
-        raise PortTaken(told) from error
     return Server(server, checks, port)
+
+
+def listen(
+    address: str,
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
+    largest_request_bytes: int = LARGEST_REQUEST_BYTES,
+) -> tuple[grpc.aio.Server, int]:
+    """A server without any service, and its real port. Raises PortTaken."""
+    limit = ("grpc.max_receive_message_length", largest_request_bytes)
+    server = grpc.aio.server(interceptors=interceptors, options=(*OPTIONS, limit))
+    try:
+        return server, server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise port_taken(address) from error
+
+
+def port_taken(address: str) -> PortTaken:
+    """The error that says what an operator has to look at."""
+    return PortTaken(f"cannot listen on {address}: another program does, or the address is not this machine's")

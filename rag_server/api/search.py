@@ -16,7 +16,10 @@ class SearchApi(SearchServiceServicer):
         self._searching = searching
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
-        left_s = context.time_remaining()
+        return await self.answer(request, context.time_remaining())
+
+    async def answer(self, request: pb.SearchRequest, left_s: float | None) -> pb.SearchResponse:
+        """The answer to a valid request that has so many seconds left. Raises as `Searching.search`."""
         query = translate_search.query(request, None if left_s is None else time.monotonic() + left_s)
         answer = await self._searching.search(query)
         return translate_search.response(answer, request)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import grpc
 
@@ -22,6 +22,7 @@ from acervo.rag.v1 import (
 from rag_server.adapters.faiss.view import FaissView
 from rag_server.adapters.fastembed.embedder import FastembedEmbedder
 from rag_server.adapters.fastembed.models import ModelFolder, resolve
+from rag_server.adapters.front_process.process import FrontOrder, FrontProcess
 from rag_server.adapters.postings.view import PostingsView
 from rag_server.adapters.tantivy.view import TantivyView
 from rag_server.api.contents import ContentApi
@@ -31,6 +32,7 @@ from rag_server.api.ingest import IngestApi
 from rag_server.api.jobs import JobApi
 from rag_server.api.queue import QueueApi
 from rag_server.api.search import SearchApi
+from rag_server.api.search_line import SearchLine
 from rag_server.api.system import SystemApi
 from rag_server.bootstrap.lending import lending, open_reranker
 from rag_server.bootstrap.searching import SearchModels, searching
@@ -60,11 +62,13 @@ from rag_server.views.united import Views
 from serving import logs
 from serving.interceptors import Around, Checked
 from serving.layers import access_logged, errors_to_status, identified, valid_request
-from serving.server import Server, bind
+from serving.passing import methods_with_streamed_requests
+from serving.server import GRACE_S, Server, bind
 from storage.profile import low_water_bytes
 
 LOG = logs.get(__name__)
 VIEWS_LATE_S = 30.0
+INNER = "127.0.0.1:0"  # where a server listens that has a front
 NUDGE_WAIT_S = 60.0  # the follower polls by itself, more often
 SERVICES = tuple(
     f"acervo.rag.v1.{name}Service"
@@ -87,10 +91,13 @@ class Parts:
 
 
 @asynccontextmanager
-async def served(settings: Settings, limits: SegmentLimits | None = None) -> AsyncIterator[Server]:
+async def served(
+    settings: Settings, limits: SegmentLimits | None = None, *, fronted: bool = False
+) -> AsyncIterator[Server]:
     """A server that answers calls; it says SERVING once its views are level with the store.
 
-    `limits` says when it asks for compressed segments.
+    `limits` says when it asks for compressed segments. Where it is `fronted`, a process of its own speaks gRPC with
+    clients, and searches need not share the interpreter with that.
 
     Leaving lets calls under way finish. Raises what opening the store or the model raises, and PortTaken.
     """
@@ -108,16 +115,22 @@ async def served(settings: Settings, limits: SegmentLimits | None = None) -> Asy
             noticing = Noticing(store.jobs, store.wakeups)
             watching = Watching(store.jobs, _told_by(follower, store), noticing)
             parts = Parts(settings, model, store, follower, search, watching, embedding, limits or SegmentLimits())
-            server = bind(settings.listen, _layers(), SERVICES)
+            server = bind(INNER if fronted else settings.listen, _layers(), SERVICES)
             _add_services(server, parts)
             follower.start()
             try:
                 async with asyncio.TaskGroup() as beside:
                     tasks = [beside.create_task(work, name=name) for name, work in _beside(parts, server)]
                     await server.start()
-                    yield server
+                    front = await _front(parts, server) if fronted else None
+                    if front is not None:
+                        tasks.append(beside.create_task(front.keep(), name="front"))
+                    yield server if front is None else replace(server, port=front.port)
                     watching.stopping.set()
-                    await server.stop()
+                    await server.drain()
+                    if front is not None:  # clients are its own: it ends their calls first
+                        await front.stop()
+                    await server.grpc.stop(GRACE_S)
                     for task in tasks:
                         task.cancel()
             finally:
@@ -144,6 +157,16 @@ def _beside(parts: Parts, server: Server) -> list[tuple[str, Coroutine[None, Non
         ("maintenance", maintaining.run()),
         of_vectors,
     ]
+
+
+async def _front(parts: Parts, server: Server) -> FrontProcess:
+    """Raises PortTaken."""
+    inner, listen = f"127.0.0.1:{server.port}", parts.settings.listen
+    line = SearchLine(SearchApi(parts.searching))
+    streamed = methods_with_streamed_requests(SERVICES)
+    front = FrontProcess(FrontOrder(listen, inner, streamed, parts.settings.log_level), line.answer)
+    await front.start()
+    return front
 
 
 async def _ready(parts: Parts, server: Server) -> None:

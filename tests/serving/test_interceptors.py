@@ -27,7 +27,8 @@ from serving import trace
 from serving.errors import NotFound, Unavailable
 from serving.interceptors import Around, Call, Checked, Context
 from serving.layers import access_logged, errors_to_status, identified, valid_request
-from serving.server import bind
+from serving.passing import PassingOn, methods_with_streamed_requests
+from serving.server import bind, listen
 
 JOB = "jobs/01890000-0000-7000-8000-000000000000"
 
@@ -82,8 +83,8 @@ def ended() -> list[str]:
     return []
 
 
-@pytest.fixture
-async def channel(ended: list[str]) -> AsyncIterator[grpc.aio.Channel]:
+@pytest.fixture(params=["called", "passed on to"])
+async def channel(ended: list[str], request: pytest.FixtureRequest) -> AsyncIterator[grpc.aio.Channel]:
     @asynccontextmanager
     async def watched(call: Call) -> AsyncIterator[None]:
         try:
@@ -98,8 +99,24 @@ async def channel(ended: list[str]) -> AsyncIterator[grpc.aio.Channel]:
     add_IngestServiceServicer_to_server(Ingest(), server.grpc)  # type: ignore[abstract]  # as above
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        yield channel
+        if request.param == "called":
+            yield channel
+        else:
+            async with _passed_on_to(channel) as outer:
+                yield outer
     await server.stop(drain_s=0, grace_s=0)
+
+
+@asynccontextmanager
+async def _passed_on_to(channel: grpc.aio.Channel) -> AsyncIterator[grpc.aio.Channel]:
+    server, port = listen("127.0.0.1:0", ())
+    server.add_generic_rpc_handlers(
+        (PassingOn(channel, methods_with_streamed_requests(["acervo.rag.v1.IngestService"])),)
+    )
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as outer:
+        yield outer
+    await server.stop(0)
 
 
 async def failure(call: Awaitable[object]) -> grpc.aio.AioRpcError:
