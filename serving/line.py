@@ -47,7 +47,7 @@ class Asked:
     left_s: float | None  # until its deadline; None: it has none
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: context managers set the traceback of what they see
 class Failed(Exception):
     """A call ended with a status that is not OK."""
 
