@@ -112,7 +112,8 @@ async def test_the_loser_of_a_deadlock_runs_again(database: PostgresDatabase) ->
         database.write(lambda c: add(c, "a", "b")),
         database.write(lambda c: add(c, "b", "a")),
     )
-    assert runs == 3
+    # It may take its first row again before the other one, which waits for that, wakes; then it loses again.
+    assert runs >= 3
     assert await database.read(lambda c: c.fetchval("SELECT array_agg(n) FROM t")) == [3, 3]
 
 
