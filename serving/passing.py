@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from serving.interceptors import Context
 
 # Of the connection, or made by grpc anew.
-_OWN_METADATA = ("grpc-", "user-agent", "content-type", "te", ":")
+_OWN_METADATA = ("grpc-", "user-agent")
 MOST_METHODS = 1_000  # are remembered: clients may ask for any name
 
 

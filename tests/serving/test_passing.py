@@ -22,7 +22,7 @@ async def port() -> AsyncIterator[int]:
         count = 0
         async for _ in requests:
             count += 1
-            if count == 2 and ("x-refuse", "yes") in context.invocation_metadata():
+            if count == 2 and ("test-refuse", "yes") in context.invocation_metadata():
                 await context.abort(grpc.StatusCode.ALREADY_EXISTS, "it is there", (("retry-after", "3"),))
         return b"%d" % count
 
@@ -49,7 +49,7 @@ async def test_a_stream_that_the_server_ends_early_keeps_its_status(port: int) -
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             upload: Any = channel.stream_unary(UPLOAD)
             with pytest.raises(grpc.RpcError) as raised:
-                upload(pieces(100), metadata=(("x-refuse", "yes"),), timeout=30)
+                upload(pieces(100), metadata=(("test-refuse", "yes"),), timeout=30)
             return raised.value
 
     for _ in range(20):

@@ -69,14 +69,15 @@ class FrontProcess:
         self._order = replace(self._order, listen=f"{host}:{self.port}")
 
     async def keep(self) -> None:
-        """Start it again whenever it ends. Raises PortTaken."""
+        """Start it again whenever it ends, until it is stopped. Raises PortTaken."""
         while True:
             status = await self._process.wait()
-            if self._stopping:
+            if not self._stopping:
+                LOG.warning("front ended", status=status)
+                self._line.close()
+                await asyncio.sleep(PAUSE_S)
+            if self._stopping:  # perhaps in the pause
                 return
-            LOG.warning("front ended", status=status)
-            self._line.close()
-            await asyncio.sleep(PAUSE_S)
             await self.start()
 
     async def stop(self) -> None:

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from acervo.rag.v1 import search_service_pb2 as pb
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
-from rag_server.adapters.front_process.process import FrontOrder, FrontProcess
+from rag_server.adapters.front_process.process import PAUSE_S, FrontOrder, FrontProcess
 from serving.line import Asked, Failed
 from serving.server import PortTaken, Server, bind
 
@@ -134,6 +134,15 @@ async def test_it_is_started_again_where_it_was(channel: grpc.aio.Channel, front
     assert child().pid != first.pid
     await front.stop()
     await keeping
+
+
+async def test_one_that_ended_is_not_started_again_after_a_stop(front: FrontProcess) -> None:
+    keeping = asyncio.create_task(front.keep())
+    child().kill()
+    await asyncio.sleep(PAUSE_S / 2)
+    await front.stop()
+    await keeping
+    assert not [one for one in psutil.Process().children() if "rag_server.front" in one.cmdline()]
 
 
 async def _is_answered(channel: grpc.aio.Channel) -> bool:
