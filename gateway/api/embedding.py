@@ -17,11 +17,11 @@ class EmbeddingApi(EmbeddingServiceServicer):
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         stub = self._rag_server.embedding
-        return await self._rag_server.ask(stub.Embed, request, allowed_s(context, BATCH_S), again=True)
+        return await self._rag_server.ask(stub.Embed, request, allowed_s(context, BATCH_S), again=True, patiently=True)
 
     async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
         stub = self._rag_server.embedding
-        return await self._rag_server.ask(stub.Rerank, request, allowed_s(context, BATCH_S), again=True)
+        return await self._rag_server.ask(stub.Rerank, request, allowed_s(context, BATCH_S), again=True, patiently=True)
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         stub = self._rag_server.embedding

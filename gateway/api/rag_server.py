@@ -46,8 +46,9 @@ class RagServer(Protocol):
         timeout_s: float,
         *,
         again: bool = False,
+        patiently: bool = False,
     ) -> Response:
-        """One answer; with `again` a lost call is tried once more."""
+        """One answer; with `again` a question that is lost is put once more; so is a silent one, unless `patiently`."""
 
     def stream(
         self,

@@ -15,7 +15,6 @@ from acervo.rag.v1 import (
     job_pb2,
     job_service_pb2,
     search_service_pb2,
-    system_service_pb2,
 )
 from acervo.rag.v1.collection_service_pb2_grpc import (
     CollectionServiceServicer,
@@ -28,7 +27,7 @@ from acervo.rag.v1.ingest_service_pb2_grpc import IngestServiceServicer, add_Ing
 from acervo.rag.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
 from acervo.rag.v1.queue_service_pb2_grpc import add_QueueServiceServicer_to_server
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceServicer, add_SearchServiceServicer_to_server
-from acervo.rag.v1.system_service_pb2_grpc import SystemServiceServicer, add_SystemServiceServicer_to_server
+from acervo.rag.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
 from serving import paging
 from serving.errors import Conflict, NotFound, ServiceError
 from serving.interceptors import Around, Context
@@ -37,6 +36,7 @@ from serving.server import Server, bind
 from tests.gateway.contents_stand_in import ContentsStandIn
 from tests.gateway.embedding_stand_in import EmbeddingStandIn
 from tests.gateway.queue_stand_in import QueueStandIn
+from tests.gateway.system_stand_in import SystemStandIn
 
 TERMINAL = (
     job_pb2.JOB_STATE_SUCCEEDED,
@@ -70,6 +70,7 @@ class RagServerStandIn:
     cancelled: list[str] = field(default_factory=list)
     refuse_key: str = ""  # of documents that are refused
     failure: ServiceError | None = None  # what Search and Ingest fail with
+    hangs: bool = False  # Search and JobStatus never answer
     unchanged: job_pb2.Job | None = None  # what BeginIngest answers with
     heartbeat_s: float = 9.0
     port: int = 0
@@ -86,7 +87,7 @@ class RagServerStandIn:
         add_CollectionServiceServicer_to_server(Collections(), server.grpc)
         add_QueueServiceServicer_to_server(QueueStandIn(), server.grpc)
         add_SearchServiceServicer_to_server(Search(self), server.grpc)
-        add_SystemServiceServicer_to_server(System(), server.grpc)
+        add_SystemServiceServicer_to_server(SystemStandIn(), server.grpc)
         add_EmbeddingServiceServicer_to_server(EmbeddingStandIn(self), server.grpc)
         await server.start()
         await server.ready()
@@ -122,6 +123,11 @@ class RagServerStandIn:
                 await self._changed.wait()
         except TimeoutError:
             return
+
+    async def hang(self) -> None:
+        """Return never where that is what it is to do."""
+        if self.hangs:
+            await asyncio.Event().wait()
 
     def job(self, name: str) -> job_pb2.Job:
         """Raises JobNotFound."""
@@ -173,6 +179,7 @@ class Jobs(JobServiceServicer):
     async def JobStatus(
         self, request: job_service_pb2.JobStatusRequest, _context: Context
     ) -> AsyncGenerator[job_service_pb2.JobStatusResponse]:
+        await self._state.hang()
         seen = request.after_revision if request.HasField("after_revision") else -1
         told_s = time.monotonic()
         while True:
@@ -268,27 +275,7 @@ class Search(SearchServiceServicer):
     async def Search(
         self, request: search_service_pb2.SearchRequest, _context: Context
     ) -> search_service_pb2.SearchResponse:
+        await self._state.hang()
         if self._state.failure is not None:
             raise self._state.failure
         return search_service_pb2.SearchResponse(hits=[search_service_pb2.SearchHit(text=request.query)])
-
-
-class System(SystemServiceServicer):
-    async def GetHealth(
-        self, _request: system_service_pb2.GetHealthRequest, _context: Context
-    ) -> system_service_pb2.GetHealthResponse:
-        part = system_service_pb2.Component(name="rag_server", condition=system_service_pb2.CONDITION_OK)
-        return system_service_pb2.GetHealthResponse(ready=True, components=[part])
-
-    async def GetCounts(
-        self, _request: system_service_pb2.GetCountsRequest, _context: Context
-    ) -> system_service_pb2.GetCountsResponse:
-        count = system_service_pb2.JobCount(state=job_pb2.JOB_STATE_FAILED, reason="ENCRYPTED", count=3)
-        return system_service_pb2.GetCountsResponse(counts=[count])
-
-    async def Verify(
-        self, _request: system_service_pb2.VerifyRequest, _context: Context
-    ) -> AsyncGenerator[system_service_pb2.VerifyResponse]:
-        for number in ("I1", "I6"):
-            found = system_service_pb2.Invariant(id=number, title="Holds.", ok=True, checked=2)
-            yield system_service_pb2.VerifyResponse(invariant=found)

@@ -189,15 +189,16 @@ def test_a_killed_replica_fails_no_search(program: str, stack: Stack, client: Cl
         stack.wait_until_back(program, stack.kill(program))
 
 
-def test_a_replica_that_hangs_fails_no_job(stack: Stack, client: Client, collection: str) -> None:
+def test_a_replica_that_hangs_fails_no_job_and_no_search(stack: Stack, client: Client, collection: str) -> None:
     pid = stack.wait_for_pid("serve-3")
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        word = documents.new_word()
-        client.take_in("a.txt", documents.text(word), collection)
-        until(lambda: bool(client.passages_with(word, collection)), DEADLINE_S, "it is found")
-    finally:
-        os.kill(pid, signal.SIGCONT)
+    with traffic(stack, client):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            word = documents.new_word()
+            client.take_in("a.txt", documents.text(word), collection)
+            until(lambda: bool(client.passages_with(word, collection)), DEADLINE_S, "it is found")
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_changed_count_loses_nothing_while_documents_come_in(stack: Stack, client: Client, collection: str) -> None:

@@ -17,6 +17,7 @@ from acervo.rag.v1.job_service_pb2_grpc import JobServiceStub
 from acervo.rag.v1.queue_service_pb2_grpc import QueueServiceStub
 from acervo.rag.v1.search_service_pb2_grpc import SearchServiceStub
 from acervo.rag.v1.system_service_pb2_grpc import SystemServiceStub
+from gateway.adapters.rag_client.hedging import Hedging
 from gateway.adapters.rag_client.statuses import is_lost
 from gateway.adapters.rag_client.targets import balanced, target
 from gateway.domain.breaker import Breaker
@@ -31,6 +32,7 @@ Metadata = tuple[tuple[str, str], ...]
 PROBE_EVERY_S = 1.0
 PROBE_AGAIN_S = 0.2  # while the breaker is open: clients wait for it
 PROBE_TIMEOUT_S = 1.0
+PROBE_SILENT_S = 0.3
 FIRST_CONTACT_S = 5.0
 OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),
@@ -57,6 +59,7 @@ class RagClient:
         self._channel = grpc.aio.insecure_channel(target(addresses), options=options)
         self._has_several = len(addresses) > 1
         self._check = health_pb2_grpc.HealthStub(self._channel).Check  # type: ignore[attr-defined]  # the stubs lack it
+        self._hedging, self._probing = Hedging(), Hedging(PROBE_SILENT_S)
         self._breaker = Breaker()
         self._closed = asyncio.Event()
         self._closed.set()
@@ -78,19 +81,18 @@ class RagClient:
         timeout_s: float,
         *,
         again: bool = False,
+        patiently: bool = False,
     ) -> Response:
-        """One answer. With `again` a lost call is tried once more: only for what changes nothing.
+        """One answer. With `again` a question is put once more where it is lost: only for what changes nothing.
 
-        Raises RagServerUnavailable where nobody answers; a status of the rag_server as grpc.aio.AioRpcError.
+        So is one that is not answered in good time, unless it is asked `patiently`: because answers take long. Raises
+        RagServerUnavailable where nobody answers; a status of the rag_server as grpc.aio.AioRpcError.
         """
-        if again:
-            try:
-                return await self._once(method, request, timeout_s)
-            except RagServerSlow:
-                raise  # the time is used up
-            except RagServerUnavailable:
-                LOG.info("asked again")
-        return await self._once(method, request, timeout_s)
+        if not again:
+            return await self._once(method, request, timeout_s)
+        return await self._hedging.first(
+            lambda left_s: self._once(method, request, left_s), timeout_s, patiently=patiently
+        )
 
     async def hand_over(
         self,
@@ -143,16 +145,12 @@ class RagClient:
         """Ask for the server's health again and again: the only calls that an open breaker lets through."""
         while True:
             try:
-                request = health_pb2.HealthCheckRequest()
-                await self._check(request, timeout=PROBE_TIMEOUT_S, wait_for_ready=True)
+                await (self._probe if self._breaker.is_open else self._probe_two)(PROBE_TIMEOUT_S)
                 self._answered()
-            except grpc.aio.AioRpcError as error:
-                if is_lost(error):
-                    self._failed()
-                    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                        continue  # it has waited; a server that comes is to be noticed at once
-                else:
-                    self._answered()
+            except RagServerUnavailable as error:
+                self._failed()
+                if isinstance(error, RagServerSlow):
+                    continue  # it has waited; a server that comes is to be noticed at once
             await asyncio.sleep(PROBE_AGAIN_S if self._breaker.is_open else PROBE_EVERY_S)
 
     async def close(self) -> None:
@@ -164,6 +162,18 @@ class RagClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _probe_two(self, timeout_s: float) -> None:
+        """One of several replicas that hangs is not all of them."""
+        await self._probing.first(self._probe, timeout_s)
+
+    async def _probe(self, timeout_s: float) -> None:
+        """Raises RagServerUnavailable."""
+        try:
+            await self._check(health_pb2.HealthCheckRequest(), timeout=timeout_s, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            if is_lost(error):
+                raise _unavailable(error) from error
 
     async def _once(
         self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float
@@ -182,10 +192,10 @@ class RagClient:
         if not is_lost(error):
             self._answered()
             return
-        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-            raise RagServerSlow from error  # slow is not gone: whether it is the probe finds out
-        self._failed()
-        raise RagServerUnavailable from error
+        unavailable = _unavailable(error)
+        if not isinstance(unavailable, RagServerSlow):  # slow is not gone: whether it is the probe finds out
+            self._failed()
+        raise unavailable from error
 
     async def _let_through(self) -> None:
         """Raises RagServerUnavailable where that is known; a gateway that has just started finds out first."""
@@ -214,6 +224,10 @@ class RagClient:
             self._found_out.set()
             if not was_open:
                 LOG.warning("rag_server cannot be reached")
+
+
+def _unavailable(error: grpc.aio.AioRpcError) -> RagServerUnavailable:
+    return RagServerSlow() if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED else RagServerUnavailable()
 
 
 def identity() -> Metadata:

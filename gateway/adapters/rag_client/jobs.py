@@ -1,9 +1,11 @@
 """The rag_server's jobs, as the use cases ask for them."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from datetime import timedelta
+from typing import TypeVar
 
 import grpc
 from google.protobuf.json_format import ParseDict
@@ -13,12 +15,16 @@ from acervo.rag.v1 import ingest_service_pb2, job_pb2, job_service_pb2
 from gateway.adapters.rag_client.client import RagClient
 from gateway.adapters.rag_client.statuses import refusal_of
 from gateway.domain.entry import Entry
-from gateway.domain.errors import RagServerUnavailable
+from gateway.domain.errors import RagServerSlow, RagServerUnavailable
 from gateway.domain.snapshot import Snapshot
 from gateway.ports import HandOverFailed, RefusedByRagServer
 
+Response = TypeVar("Response")
+
 HAND_OVER_S = 10.0
 ASK_S = 10.0
+# The rag_server tells something every 10 s: one that is silent for so long hangs.
+SILENT_STREAM_S = 25.0
 PAGE_SIZE = 250
 MAX_PAGES = 200  # of the list of jobs; what is not in them is asked for one by one
 TERMINAL = frozenset(
@@ -35,8 +41,10 @@ TERMINAL = frozenset(
 class RagJobs:
     """Implements RagServerIntake, RagServerFeed[job_pb2.Job] and RagServerRecords."""
 
-    def __init__(self, client: RagClient) -> None:
+    def __init__(self, client: RagClient, silent_stream_s: float = SILENT_STREAM_S) -> None:
+        """`silent_stream_s` is how long a stream may tell nothing before it is given up."""
         self._client = client
+        self._silent_stream_s = silent_stream_s
 
     async def hand_over(self, entry: Entry) -> str:
         requests = [
@@ -70,8 +78,10 @@ class RagJobs:
         request = job_service_pb2.JobStatusRequest(name=f"jobs/{job_id}", after_revision=after_revision)
         try:
             async with aclosing(self._client.stream(self._client.jobs.JobStatus, request, None)) as responses:
-                async for response in responses:
+                while (response := await _next(responses, self._silent_stream_s)) is not None:
                     yield snapshot(response.job)
+        except TimeoutError as error:
+            raise RagServerSlow from error
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:  # it starts, or stops
                 raise RagServerUnavailable from error
@@ -81,7 +91,8 @@ class RagJobs:
         request = job_service_pb2.GetJobRequest(name=f"jobs/{job_id}")
         request.wait.FromTimedelta(timedelta(seconds=wait_s))
         try:
-            response = await self._client.ask(self._client.jobs.GetJob, request, wait_s + ASK_S, again=True)
+            timeout_s = wait_s + ASK_S
+            response = await self._client.ask(self._client.jobs.GetJob, request, timeout_s, again=True, patiently=True)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:  # it starts, or stops
                 raise RagServerUnavailable from error
@@ -119,6 +130,12 @@ class RagJobs:
 def snapshot(job: job_pb2.Job) -> Snapshot[job_pb2.Job]:
     """A job as far as following it needs to know."""
     return Snapshot(job.revision, job.state in TERMINAL, job)
+
+
+async def _next(responses: AsyncGenerator[Response], timeout_s: float) -> Response | None:
+    """None: there are no more. Raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        return await anext(responses, None)
 
 
 def _header(entry: Entry) -> ingest_service_pb2.IngestHeader:

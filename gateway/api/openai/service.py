@@ -26,7 +26,7 @@ class OpenAiApi(OpenAiServiceServicer):
         question = await asyncio.to_thread(questions.embed_question, request.body.data)
         valid_request(question.request)
         stub, own_s = self._rag_server.embedding, allowed_s(context, BATCH_S)
-        response = await self._rag_server.ask(stub.Embed, question.request, own_s, again=True)
+        response = await self._rag_server.ask(stub.Embed, question.request, own_s, again=True, patiently=True)
         data = await asyncio.to_thread(answers.embeddings, response, as_base64=question.as_base64)
         return pb.CreateEmbeddingsResponse(body=_json(data))
 
@@ -34,7 +34,7 @@ class OpenAiApi(OpenAiServiceServicer):
         question = await asyncio.to_thread(questions.rerank_request, request.body.data)
         valid_request(question)
         stub, own_s = self._rag_server.embedding, allowed_s(context, BATCH_S)
-        response = await self._rag_server.ask(stub.Rerank, question, own_s, again=True)
+        response = await self._rag_server.ask(stub.Rerank, question, own_s, again=True, patiently=True)
         return pb.CreateRerankingResponse(body=_json(answers.reranking(response, told=question.return_documents)))
 
     async def ListModels(self, _request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:

@@ -66,6 +66,14 @@ async def test_one_that_goes_away_costs_no_call_and_is_asked_again_when_it_is_ba
         watching.cancel()
 
 
+async def test_questions_to_one_that_hangs_are_answered_by_another(servers: list[RagServerStandIn]) -> None:
+    servers[0].hangs = True
+    async with RagClient(addresses(servers)) as client, asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(client.watch_health())
+        assert all(await asyncio.gather(*(search(client) for _ in range(8))))
+        watching.cancel()
+
+
 @pytest.mark.parametrize("given", [["a:1", "b:2"], ["127.0.0.1:1", "[::1]:2"], ["127.0.0.1:1", "b:2"]])
 def test_several_must_be_numbers_of_one_kind(given: list[str]) -> None:
     with pytest.raises(SettingsError, match="numbers"):

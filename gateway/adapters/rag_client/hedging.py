@@ -1,0 +1,69 @@
+"""Questions asked of one server after the other while none of them answers.
+
+Hedged requests, after Dean and Barroso, The Tail at Scale, Communications of the ACM 56(2), 2013. A replica that hangs
+is taken out by the checks of its health only after some seconds; until then it is given questions like every other.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from gateway.domain.errors import RagServerUnavailable
+from serving import logs
+
+LOG = logs.get(__name__)
+T = TypeVar("T")
+
+SILENT_S = 1.0
+# Of all questions together. A server that is slow because it has too much to do is not given much more.
+MOST_BESIDE = 32
+MOST_LOST = 2  # of one question
+
+
+class Hedging:
+    """Puts a question again where it is lost, and beside itself where it is not answered in good time."""
+
+    def __init__(self, silent_s: float = SILENT_S, most_beside: int = MOST_BESIDE) -> None:
+        """`silent_s` lie between two attempts; `most_beside` are under way at once besides each question's first."""
+        self._silent_s = silent_s
+        self._most_beside = most_beside
+        self._beside = 0
+
+    async def first(
+        self, attempt: Callable[[float], Coroutine[Any, Any, T]], timeout_s: float, *, patiently: bool = False
+    ) -> T:
+        """What the first attempt to be answered gives; each is told how many seconds it has.
+
+        Asked `patiently` only a lost one is followed by another. Raises what an attempt raises; RagServerUnavailable
+        only where all are lost, or the time is used up.
+        """
+        end_s = time.monotonic() + timeout_s
+        waiting = {asyncio.create_task(attempt(timeout_s))}
+        lost, beside = 0, 0
+        try:
+            while True:
+                done, waiting = await asyncio.wait(
+                    waiting, timeout=None if patiently else self._silent_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                if (answered := _answered(done)) is not None:
+                    return answered.result()
+                lost += len(done)
+                left_s = end_s - time.monotonic()
+                is_over = left_s <= 0 or lost >= MOST_LOST
+                if is_over and not waiting:
+                    return done.pop().result()
+                if is_over or (waiting and self._beside >= self._most_beside):
+                    continue
+                LOG.info("asked again", other="silent" if waiting else "lost")
+                self._beside += bool(waiting)
+                beside += bool(waiting)
+                waiting.add(asyncio.create_task(attempt(left_s)))
+        finally:
+            self._beside -= beside
+            for one in waiting:
+                one.cancel()
+
+
+def _answered(done: "set[asyncio.Task[T]]") -> "asyncio.Task[T] | None":
+    return next((one for one in done if not isinstance(one.exception(), RagServerUnavailable)), None)
