@@ -46,6 +46,13 @@ RETRY = {
     "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
     **ANOTHER_HOST,
 }
+# A gateway that hangs is set aside after some seconds. Until then another one is given what it does not answer; the
+# first answer counts. The gateway does the same with the rag_servers, sooner.
+SILENT_S = 2
+HEDGED = {
+    "retry_policy": {**RETRY, "per_try_timeout": f"{SILENT_S}s"},
+    "hedge_policy": {"hedge_on_per_try_timeout": True},
+}
 
 
 def make_routes(methods: list[Method]) -> list[dict[str, Any]]:
@@ -90,7 +97,10 @@ def _by_rpc(method: Method) -> dict[str, Any]:
 
 
 def _retrying(method: Method) -> dict[str, Any]:
-    return {"retry_policy": RETRY} if method.read_only else {}
+    if not method.read_only:
+        return {}
+    takes_long = method.gives_stream or method.path in ALLOWED_S
+    return {"retry_policy": RETRY} if takes_long else HEDGED
 
 
 def _upload_limits() -> dict[str, Any]:

@@ -50,6 +50,12 @@ def test_only_reads_are_tried_again() -> None:
     assert not {"DeleteDocument", "CancelJob", "RetryJob", "BeginIngest", "Ingest", "Upload"} & retried
 
 
+def test_only_reads_that_are_answered_soon_are_put_to_two_gateways() -> None:
+    hedged = {route["name"].rpartition("/")[2] for route in routes(LOCAL) if "hedge_policy" in route["route"]}
+    assert {"Search", "ListDocuments", "GetReadiness"} <= hedged
+    assert not {"GetJob", "JobStatus", "Embed", "CreateEmbeddings", "Verify", "CancelJob", "UpsertTexts"} & hedged
+
+
 def test_the_upload_limit_leaves_room_for_form_fields_and_framing() -> None:
     filters = connection_manager([*LOCAL, "--max-upload-bytes", "1000000"])["http_filters"]
     limit = next(item["typed_config"] for item in filters if item["name"] == "body_limit_upload")

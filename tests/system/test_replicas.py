@@ -109,6 +109,17 @@ def channel(address: str) -> Iterator[grpc.Channel]:
         yield opened
 
 
+@contextmanager
+def hanging(stack: Stack, program: str) -> Iterator[None]:
+    """The program does nothing for the length of the block, and keeps its connections."""
+    pid = stack.wait_for_pid(program)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def scale(stack: Stack, *arguments: str) -> None:
     done = stack.acervo(*arguments, "--local", str(stack.data))
     assert done.returncode == 0, done.stderr
@@ -190,15 +201,16 @@ def test_a_killed_replica_fails_no_search(program: str, stack: Stack, client: Cl
 
 
 def test_a_replica_that_hangs_fails_no_job_and_no_search(stack: Stack, client: Client, collection: str) -> None:
-    pid = stack.wait_for_pid("serve-3")
-    with traffic(stack, client):
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            word = documents.new_word()
-            client.take_in("a.txt", documents.text(word), collection)
-            until(lambda: bool(client.passages_with(word, collection)), DEADLINE_S, "it is found")
-        finally:
-            os.kill(pid, signal.SIGCONT)
+    word = documents.new_word()
+    with traffic(stack, client), hanging(stack, "serve-3"):
+        client.take_in("a.txt", documents.text(word), collection)
+        until(lambda: bool(client.passages_with(word, collection)), DEADLINE_S, "it is found")
+
+
+def test_a_gateway_that_hangs_fails_no_search(stack: Stack, client: Client) -> None:
+    with traffic(stack, client) as searches, hanging(stack, "gateway-2"):
+        enough = searches.answered + 5 * SEARCHES_PER_S
+        until(lambda: searches.answered >= enough or bool(searches.failures), DEADLINE_S, "searches go on")
 
 
 def test_a_changed_count_loses_nothing_while_documents_come_in(stack: Stack, client: Client, collection: str) -> None:

@@ -5,6 +5,7 @@ is taken out by the checks of its health only after some seconds; until then it 
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from serving import logs
 LOG = logs.get(__name__)
 T = TypeVar("T")
 
+# Between half of it and all: servers are asked by turns, and two that ask in the same rhythm, as this and the checks of
+# health would, are given the same ones again and again.
 SILENT_S = 1.0
 # Of all questions together. A server that is slow because it has too much to do is not given much more.
 MOST_BESIDE = 32
@@ -25,7 +28,7 @@ class Hedging:
     """Puts a question again where it is lost, and beside itself where it is not answered in good time."""
 
     def __init__(self, silent_s: float = SILENT_S, most_beside: int = MOST_BESIDE) -> None:
-        """`silent_s` lie between two attempts; `most_beside` are under way at once besides each question's first."""
+        """`silent_s` lie between two attempts, at most; `most_beside` are under way besides each question's first."""
         self._silent_s = silent_s
         self._most_beside = most_beside
         self._beside = 0
@@ -43,9 +46,8 @@ class Hedging:
         lost, beside = 0, 0
         try:
             while True:
-                done, waiting = await asyncio.wait(
-                    waiting, timeout=None if patiently else self._silent_s, return_when=asyncio.FIRST_COMPLETED
-                )
+                silent_s = None if patiently else self._silent_s * (0.5 + random.random() / 2)  # noqa: S311 - see SILENT_S
+                done, waiting = await asyncio.wait(waiting, timeout=silent_s, return_when=asyncio.FIRST_COMPLETED)
                 if (answered := _answered(done)) is not None:
                     return answered.result()
                 lost += len(done)

@@ -60,7 +60,7 @@ async def test_silent_ones_are_passed_over_until_the_time_is_used_up() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
             await Hedging(SOON_S).first(attempts, 5 * SOON_S)
-    assert 2 <= len(attempts.timeouts_s) <= 5
+    assert 2 <= len(attempts.timeouts_s) <= 1 + 5 * 2
 
 
 async def test_the_first_may_still_be_the_one_to_answer() -> None:
