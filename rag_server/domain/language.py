@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from rag_server.domain.extraction import Extraction
 
-# Samples from the whole text: title pages and appendices are often in another language.
+# Samples from the whole text: title pages and appendices are often in another language. Five times as much said the
+# same of 3,266 texts in English and Portuguese, and was most of the work that a short text is.
 _SAMPLES = 8
-_SAMPLE_CHARS = 500
+_SAMPLE_CHARS = 100
 _PRIMARY = "language"
 
 
