@@ -1,7 +1,6 @@
 """A grpc.aio server with the habits of every Acervo service, from start to a clean end."""
 
 import asyncio
-import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from grpc_reflection.v1alpha import reflection
 
 from serving import logs
 from serving.errors import InUse
+from serving.garbage import collect_seldom
 
 LOG = logs.get(__name__)
 DRAIN_S = 2.0  # load balancers look once a second
@@ -49,9 +49,8 @@ class Server:
         await self.grpc.start()
 
     async def ready(self) -> None:
-        """Say SERVING. What stands in memory by now stays, so that collections of garbage no longer look through it."""
-        gc.collect()
-        gc.freeze()
+        """Say SERVING."""
+        collect_seldom()
         await self.health.set("", health_pb2.HealthCheckResponse.SERVING)
 
     async def drain(self, drain_s: float = DRAIN_S) -> None:

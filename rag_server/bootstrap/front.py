@@ -1,7 +1,6 @@
 """Puts the process that speaks gRPC together."""
 
 import asyncio
-import gc
 import socket
 import time
 
@@ -9,6 +8,7 @@ import grpc
 
 from rag_server.adapters.front_process.process import FrontOrder
 from serving import trace
+from serving.garbage import collect_seldom
 from serving.interceptors import Call, Context
 from serving.layers import access_logged, errors_to_status, identified
 from serving.line import Asked, Asking, Failed
@@ -35,7 +35,7 @@ async def listening(order: FrontOrder) -> None:
         else:
             server.add_generic_rpc_handlers((_searches(line), PassingOn(channel, order.streamed)))
             await server.start()
-            gc.freeze()
+            collect_seldom()
             line.tell(b"%d" % port)
             await server.stop(GRACE_S if await line.told else FLUSH_S)
 

@@ -19,6 +19,7 @@ _PIECE = re.compile(
     """,
     re.VERBOSE,
 )
+_SIGN = re.compile(r'["*-]')  # every piece has one
 _WORD = re.compile(r"[^\W_]")
 
 
@@ -50,10 +51,12 @@ class Wording:
 @lru_cache(maxsize=256)  # every part of a search asks
 def wording_of(query: str) -> Wording:
     """The query, taken apart. One that only excludes is plain text: it asks for nothing."""
+    text = query.translate(_QUOTATION_MARKS)
+    if not _SIGN.search(text):
+        return Wording(text.strip() if _WORD.search(text) else query)
     rest: list[str] = []
     found: dict[str, list[str]] = {"phrase": [], "excluded": [], "prefix": []}
     taken = 0
-    text = query.translate(_QUOTATION_MARKS)
     for match in _PIECE.finditer(text):
         rest.append(text[taken : match.start()])
         taken = match.end()
