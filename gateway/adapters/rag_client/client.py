@@ -91,7 +91,7 @@ class RagClient:
         if not again:
             return await self._once(method, request, timeout_s)
         return await self._hedging.first(
-            lambda left_s: self._once(method, request, left_s), timeout_s, patiently=patiently
+            method, lambda left_s: self._once(method, request, left_s), timeout_s, patiently=patiently
         )
 
     async def hand_over(
@@ -165,7 +165,7 @@ class RagClient:
 
     async def _probe_two(self, timeout_s: float) -> None:
         """One of several replicas that hangs is not all of them."""
-        await self._probing.first(self._probe, timeout_s)
+        await self._probing.first("health", self._probe, timeout_s)
 
     async def _probe(self, timeout_s: float) -> None:
         """Raises RagServerUnavailable."""

@@ -7,7 +7,7 @@ is taken out by the checks of its health only after some seconds; until then it 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
 from gateway.domain.errors import RagServerUnavailable
@@ -19,8 +19,12 @@ T = TypeVar("T")
 # Between half of it and all: servers are asked by turns, and two that ask in the same rhythm, as this and the checks of
 # health would, are given the same ones again and again.
 SILENT_S = 1.0
-# Of all questions together. A server that is slow because it has too much to do is not given much more.
-MOST_BESIDE = 32
+# Silence means something only where others are answered much sooner: servers that are slow because they have too much
+# to do, or to rerank, are not given more.
+SLOWER = 4
+MOST_SILENT_S = 4.0  # all the same
+FORGETTING = 0.1  # of what was usual, with each answer that came sooner
+MOST_BESIDE = 32  # of all questions together
 MOST_LOST = 2  # of one question
 
 
@@ -32,22 +36,28 @@ class Hedging:
         self._silent_s = silent_s
         self._most_beside = most_beside
         self._beside = 0
+        self._usual_s: dict[Hashable, float] = {}
 
     async def first(
-        self, attempt: Callable[[float], Coroutine[Any, Any, T]], timeout_s: float, *, patiently: bool = False
+        self,
+        kind: Hashable,
+        attempt: Callable[[float], Coroutine[Any, Any, T]],
+        timeout_s: float,
+        *,
+        patiently: bool = False,
     ) -> T:
         """What the first attempt to be answered gives; each is told how many seconds it has.
 
-        Asked `patiently` only a lost one is followed by another. Raises what an attempt raises; RagServerUnavailable
-        only where all are lost, or the time is used up.
+        Questions of one `kind` usually take the same time. Asked `patiently` only a lost attempt is followed by
+        another. Raises what an attempt raises; RagServerUnavailable only where all are lost, or the time is used up.
         """
         end_s = time.monotonic() + timeout_s
-        waiting = {asyncio.create_task(attempt(timeout_s))}
+        waiting = {asyncio.create_task(self._timed(kind, attempt, timeout_s))}
         lost, beside = 0, 0
         try:
             while True:
-                silent_s = None if patiently else self._silent_s * (0.5 + random.random() / 2)  # noqa: S311 - see SILENT_S
-                done, waiting = await asyncio.wait(waiting, timeout=silent_s, return_when=asyncio.FIRST_COMPLETED)
+                silence_s = None if patiently else self._silence_s(kind)
+                done, waiting = await asyncio.wait(waiting, timeout=silence_s, return_when=asyncio.FIRST_COMPLETED)
                 if (answered := _answered(done)) is not None:
                     return answered.result()
                 lost += len(done)
@@ -60,11 +70,22 @@ class Hedging:
                 LOG.info("asked again", other="silent" if waiting else "lost")
                 self._beside += bool(waiting)
                 beside += bool(waiting)
-                waiting.add(asyncio.create_task(attempt(left_s)))
+                waiting.add(asyncio.create_task(self._timed(kind, attempt, left_s)))
         finally:
             self._beside -= beside
             for one in waiting:
                 one.cancel()
+
+    def _silence_s(self, kind: Hashable) -> float:
+        longest_s = max(self._silent_s, min(MOST_SILENT_S, SLOWER * self._usual_s.get(kind, 0.0)))
+        return longest_s * (0.5 + random.random() / 2)  # noqa: S311 - guards nothing
+
+    async def _timed(self, kind: Hashable, attempt: Callable[[float], Coroutine[Any, Any, T]], timeout_s: float) -> T:
+        begun_s = time.monotonic()
+        answer = await attempt(timeout_s)
+        took_s, usual_s = time.monotonic() - begun_s, self._usual_s.get(kind, 0.0)
+        self._usual_s[kind] = max(took_s, usual_s + FORGETTING * (took_s - usual_s))
+        return answer
 
 
 def _answered(done: "set[asyncio.Task[T]]") -> "asyncio.Task[T] | None":

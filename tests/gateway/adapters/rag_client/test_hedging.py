@@ -12,6 +12,7 @@ from tests.gateway.world import eventually
 
 LONG_S = 60.0
 SOON_S = 0.01
+KIND = "search"
 
 
 class Refused(Exception):
@@ -40,26 +41,39 @@ class Attempts:
         return done
 
 
+class Noted(Attempts):
+    """Hangs at first; the second attempt answers and is noted."""
+
+    def __init__(self, kind: str, asked_again: list[str]) -> None:
+        super().__init__(None, kind)
+        self._asked_again = asked_again
+
+    async def __call__(self, timeout_s: float) -> object:
+        if self.timeouts_s:
+            self._asked_again.append(str(self._does[1]))
+        return await super().__call__(timeout_s)
+
+
 async def test_what_is_answered_in_good_time_is_asked_once() -> None:
     attempts = Attempts("first", "second")
-    assert await Hedging(LONG_S).first(attempts, 5) == "first"
+    assert await Hedging(LONG_S).first(KIND, attempts, 5) == "first"
     assert attempts.timeouts_s == [5]
 
 
 async def test_a_silent_one_is_passed_over_and_ended() -> None:
     attempts = Attempts(None, "second")
-    assert await Hedging(SOON_S).first(attempts, 5) == "second"
+    assert await Hedging(SOON_S).first(KIND, attempts, 5) == "second"
     assert attempts.timeouts_s[1] < 5
     await asyncio.sleep(0)
     assert attempts.cancelled == 1
 
 
 async def test_silent_ones_are_passed_over_until_the_time_is_used_up() -> None:
-    assert await Hedging(SOON_S).first(Attempts(None, None, None, "fourth"), 5) == "fourth"
+    assert await Hedging(SOON_S).first(KIND, Attempts(None, None, None, "fourth"), 5) == "fourth"
     attempts = Attempts(None, None, None, None)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
-            await Hedging(SOON_S).first(attempts, 5 * SOON_S)
+            await Hedging(SOON_S).first(KIND, attempts, 5 * SOON_S)
     assert 2 <= len(attempts.timeouts_s) <= 1 + 5 * 2
 
 
@@ -73,19 +87,19 @@ async def test_the_first_may_still_be_the_one_to_answer() -> None:
             return "first"
         return await asyncio.Future()
 
-    assert await Hedging(SOON_S).first(first_wakes, 5) == "first"
+    assert await Hedging(SOON_S).first(KIND, first_wakes, 5) == "first"
 
 
 async def test_a_lost_one_is_asked_again_at_once_also_patiently() -> None:
     for patiently in (False, True):
         attempts = Attempts(RagServerUnavailable(), "second")
-        assert await Hedging(LONG_S).first(attempts, 5, patiently=patiently) == "second"
+        assert await Hedging(LONG_S).first(KIND, attempts, 5, patiently=patiently) == "second"
 
 
 async def test_an_answer_that_is_no_success_is_an_answer() -> None:
     attempts = Attempts(Refused(), "second")
     with pytest.raises(Refused):
-        await Hedging(LONG_S).first(attempts, 5)
+        await Hedging(LONG_S).first(KIND, attempts, 5)
     assert len(attempts.timeouts_s) == 1
 
 
@@ -99,18 +113,18 @@ async def test_a_silent_one_counts_where_the_second_is_lost() -> None:
         await asyncio.sleep(5 * SOON_S)
         return "first"
 
-    assert await Hedging(SOON_S).first(second_is_lost, 5) == "first"
+    assert await Hedging(SOON_S).first(KIND, second_is_lost, 5) == "first"
 
 
 async def test_two_that_are_lost_are_told() -> None:
     with pytest.raises(RagServerUnavailable):
-        await Hedging(LONG_S).first(Attempts(RagServerUnavailable(), RagServerUnavailable()), 5)
+        await Hedging(LONG_S).first(KIND, Attempts(RagServerUnavailable(), RagServerUnavailable()), 5)
 
 
 async def test_nothing_is_asked_again_when_the_time_is_used_up() -> None:
     attempts = Attempts(RagServerSlow(), "second")
     with pytest.raises(RagServerSlow):
-        await Hedging(LONG_S).first(attempts, 0)
+        await Hedging(LONG_S).first(KIND, attempts, 0)
     assert len(attempts.timeouts_s) == 1
 
 
@@ -118,13 +132,30 @@ async def test_nothing_is_asked_again_when_the_time_is_used_up() -> None:
 async def test_a_silent_one_is_waited_for(most_beside: int, *, patiently: bool) -> None:
     answers = iter([_later("first"), _later("second")])
     hedging = Hedging(SOON_S, most_beside)
-    assert await hedging.first(lambda _: next(answers)(), 5, patiently=patiently) == "first"
+    assert await hedging.first(KIND, lambda _: next(answers)(), 5, patiently=patiently) == "first"
+
+
+async def test_silence_is_nothing_special_where_answers_take_long() -> None:
+    hedging = Hedging(SOON_S)
+
+    async def takes_long(_timeout_s: float) -> str:
+        await asyncio.sleep(20 * SOON_S)
+        return "told"
+
+    for kind in ("slow", "slow for once"):
+        assert await hedging.first(kind, takes_long, 5, patiently=True) == "told"
+    for _ in range(50):
+        await hedging.first("slow for once", Attempts("at once"), 5)
+    asked_again: list[str] = []
+    kinds = ("slow", "slow for once", "unknown")
+    await asyncio.gather(*(hedging.first(kind, Noted(kind, asked_again), 5) for kind in kinds))
+    assert asked_again[-1] == "slow"
 
 
 async def test_only_so_many_are_asked_twice_at_once() -> None:
     attempts = Attempts()
     hedging = Hedging(SOON_S, most_beside=2)
-    asking = [asyncio.create_task(hedging.first(attempts, 5)) for _ in range(5)]
+    asking = [asyncio.create_task(hedging.first(KIND, attempts, 5)) for _ in range(5)]
 
     async def seven() -> bool:
         return len(attempts.timeouts_s) == 5 + 2
