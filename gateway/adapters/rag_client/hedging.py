@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
 from gateway.domain.errors import RagServerUnavailable
@@ -51,8 +52,10 @@ class Hedging:
         Questions of one `kind` usually take the same time. Asked `patiently` only a lost attempt is followed by
         another. Raises what an attempt raises; RagServerUnavailable only where all are lost, or the time is used up.
         """
+        # How long a patient question took says nothing of the others of its kind.
+        begin = attempt if patiently else partial(self._timed, kind, attempt)
         end_s = time.monotonic() + timeout_s
-        waiting = {asyncio.create_task(self._timed(kind, attempt, timeout_s))}
+        waiting = {asyncio.create_task(begin(timeout_s))}
         lost, beside = 0, 0
         try:
             while True:
@@ -70,7 +73,7 @@ class Hedging:
                 LOG.info("asked again", other="silent" if waiting else "lost")
                 self._beside += bool(waiting)
                 beside += bool(waiting)
-                waiting.add(asyncio.create_task(self._timed(kind, attempt, left_s)))
+                waiting.add(asyncio.create_task(begin(left_s)))
         finally:
             self._beside -= beside
             for one in waiting:

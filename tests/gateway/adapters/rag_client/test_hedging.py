@@ -143,11 +143,12 @@ async def test_silence_is_nothing_special_where_answers_take_long() -> None:
         return "told"
 
     for kind in ("slow", "slow for once"):
-        assert await hedging.first(kind, takes_long, 5, patiently=True) == "told"
+        assert await hedging.first(kind, takes_long, 5) == "told"
+    assert await hedging.first("patient", takes_long, 5, patiently=True) == "told"
     for _ in range(50):
         await hedging.first("slow for once", Attempts("at once"), 5)
     asked_again: list[str] = []
-    kinds = ("slow", "slow for once", "unknown")
+    kinds = ("slow", "slow for once", "patient", "unknown")
     await asyncio.gather(*(hedging.first(kind, Noted(kind, asked_again), 5) for kind in kinds))
     assert asked_again[-1] == "slow"
 
